@@ -1,0 +1,238 @@
+//! What all parts of a running server share, and the handle that adapters bring their hits to.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use tokio::time::Instant;
+
+use crate::flow::Flow;
+use crate::hit::Hit;
+use crate::limits::Limits;
+use crate::mapper::key::{Keys, random};
+use crate::mapper::reap::{Addresses, Dying};
+use crate::mapper::rotate::Rotated;
+use crate::page::{Frames, Pages, Problem};
+use crate::reply::{Body, Done};
+use crate::session::kept::KeptPages;
+use crate::session::table::Table;
+use crate::step::Seal;
+
+/// A running server without its sockets: brings hits to sessions. Cheap to clone; what an
+/// [`Adapter`](crate::Adapter) is given.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Core>);
+
+pub(crate) struct Core {
+    pub(crate) limits: Limits,
+    /// The root's flow first, the longest mounts next.
+    pub(crate) flows: Vec<Flow>,
+    pub(crate) apps: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    pub(crate) cookie: String,
+    pub(crate) health: String,
+    pub(crate) keys: Keys,
+    pub(crate) seal: Seal,
+    pub(crate) frames: Frames,
+    pub(crate) pages: Pages,
+    #[cfg(feature = "files")]
+    pub(crate) files: Option<crate::files::Files>,
+    pub(crate) table: Table,
+    pub(crate) kept: KeptPages,
+    pub(crate) addresses: Addresses,
+    pub(crate) dying: Dying,
+    pub(crate) rotated: Rotated,
+    pub(crate) clock: Clock,
+    pub(crate) runtime: tokio::runtime::Handle,
+}
+
+/// Seconds of the server's life, by the runtime's monotonic clock; moved on by the reaper.
+pub(crate) struct Clock {
+    start: Instant,
+    now: AtomicU32,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Clock { start: Instant::now(), now: AtomicU32::new(0) }
+    }
+
+    pub(crate) fn now(&self) -> u32 {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn tick(&self) -> u32 {
+        let now = u32::try_from(self.start.elapsed().as_secs()).unwrap_or(u32::MAX);
+        self.now.store(now, Ordering::Relaxed);
+        now
+    }
+}
+
+impl Engine {
+    /// Brings one request to its session and waits for the answer. The body is whole; `peer` is the client's address.
+    ///
+    /// Dropping the future gives up the answer, not the session.
+    pub async fn answer(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Response<Body> {
+        let started =
+            tracing::enabled!(target: "continuity::access", tracing::Level::DEBUG).then(Instant::now);
+        let line = started.map(|_| (request.method().clone(), request.uri().path().to_owned()));
+        let response = self.serve(request, peer).await;
+        if let (Some(started), Some((method, path))) = (started, line) {
+            tracing::debug!(
+                target: "continuity::access", %method, path, status = response.status().as_u16(),
+                micros = started.elapsed().as_micros(), "hit"
+            );
+        }
+        response
+    }
+
+    async fn serve(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Response<Body> {
+        let core = &self.0;
+        if request.uri().path() == core.health {
+            return health();
+        }
+        #[cfg(feature = "files")]
+        if let Some(files) = core.files.as_ref().filter(|files| files.wants(&request)) {
+            return files.answer(request, core).await;
+        }
+        let (hit, answer) = Hit::new(request, peer);
+        #[cfg(feature = "multipart")]
+        let hit = match crate::request::upload::read(hit, &core.limits).await {
+            Ok(hit) => hit,
+            Err((hit, error)) => {
+                core.refuse(hit, StatusCode::BAD_REQUEST, &format!("The {error}."));
+                return answer.await;
+            }
+        };
+        if hit.has_more_params_than(core.limits.params) {
+            core.refuse(hit, StatusCode::BAD_REQUEST, "The form has too many fields.");
+        } else {
+            core.map(hit);
+        }
+        answer.await
+    }
+
+    /// The bounds this server was given: adapters keep those on heads, bodies and connections.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// A page for what an adapter refuses by itself.
+    pub fn refusal(&self, status: StatusCode, message: &str) -> Response<Body> {
+        let body = self.0.problem_page(status, message, None);
+        let mut response = Response::new(Body::from(Bytes::from(body)));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
+    /// How many sessions are alive.
+    pub fn sessions(&self) -> usize {
+        self.0.table.alive()
+    }
+}
+
+fn health() -> Response<Body> {
+    let mut response = Response::new(Body::from(Bytes::from_static(b"ok\n")));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+impl Core {
+    pub(crate) fn flow(&self, flow: u16) -> &Flow {
+        &self.flows[usize::from(flow)]
+    }
+
+    /// The flow whose mount is the longest that fits.
+    pub(crate) fn route(&self, hit: &mut Hit) -> u16 {
+        let path = hit.full_path();
+        let mounted = self.flows.iter().skip(1).position(|flow| flow.holds(path));
+        let flow = mounted.map_or(0, |at| at + 1);
+        hit.mount(self.flows[flow].mount().len());
+        u16::try_from(flow).expect("counted when the server was built")
+    }
+
+    /// Completes a reply that is a page of ours.
+    pub(crate) fn finish(&self, hit: Box<Hit>) {
+        self.complete(hit, false).0.send();
+    }
+
+    pub(crate) fn complete(&self, hit: Box<Hit>, keep: bool) -> (Done, Option<crate::reply::Kept>) {
+        hit.reply.finish(&self.frames, keep)
+    }
+
+    /// Answers with an error page of ours.
+    pub(crate) fn refuse(&self, hit: Box<Hit>, status: StatusCode, message: &str) {
+        self.answer_problem(hit, status, message, None);
+    }
+
+    /// Answers 503 and says when to come again.
+    pub(crate) fn busy(&self, mut hit: Box<Hit>, message: &str) {
+        hit.reply.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        self.refuse(hit, StatusCode::SERVICE_UNAVAILABLE, message);
+    }
+
+    /// Answers 500; the log has the rest under `id`.
+    pub(crate) fn fail(&self, hit: Box<Hit>, id: &str) {
+        let message = "Something went wrong here. It was noted; please start again.";
+        self.answer_problem(hit, StatusCode::INTERNAL_SERVER_ERROR, message, Some(id));
+    }
+
+    /// The session of the page this hit comes from is over.
+    pub(crate) fn expire(&self, mut hit: Box<Hit>) {
+        hit.reply.status = StatusCode::GONE;
+        hit.reply.out = self.pages.draw_expired(hit.full_path()).into_string();
+        self.finish(hit);
+    }
+
+    fn answer_problem(&self, mut hit: Box<Hit>, status: StatusCode, message: &str, id: Option<&str>) {
+        let reply = &mut hit.reply;
+        if !reply.is_streaming() {
+            reply.status = status;
+            (reply.content_type, reply.raw) = (None, None);
+            reply.sensitive = true;
+            reply.out.clear();
+        }
+        let problem = Problem { status, message, id };
+        reply.out.push_str(&self.pages.draw_error(&problem).into_string());
+        self.finish(hit);
+    }
+
+    fn problem_page(&self, status: StatusCode, message: &str, id: Option<&str>) -> String {
+        let (head, tail) = self.frames.around(status.canonical_reason());
+        let body = self.pages.draw_error(&Problem { status, message, id }).into_string();
+        [&*head, &*body, &*tail].concat()
+    }
+
+    /// A short name for an error, on the page and in the log.
+    pub(crate) fn error_id(&self) -> String {
+        let mut bytes = [0; 4];
+        random(&mut bytes);
+        format!("{:08x}", u32::from_le_bytes(bytes))
+    }
+
+    /// The program's own value of this type.
+    pub(crate) fn app<T: Any + Send + Sync>(&self) -> Arc<T> {
+        let app = self.apps.get(&TypeId::of::<T>()).unwrap_or_else(|| {
+            panic!(
+                "the server has no app state of type `{}`: give it by `Server::app`",
+                std::any::type_name::<T>()
+            )
+        });
+        app.clone().downcast().expect("stored under its type")
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("sessions", &self.sessions()).finish_non_exhaustive()
+    }
+}

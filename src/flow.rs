@@ -1,0 +1,123 @@
+//! A flow: a session function, where it is mounted, whose hits are whose in it, and which hits count.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use crate::error::BoxError;
+use crate::hit::Hit;
+use crate::mapper::{Identity, Map, Mapper, Purpose};
+use crate::request::Request;
+use crate::session::Task;
+
+/// A session function with what is particular to it. A plain function is one by itself.
+///
+/// ```
+/// use continuity::prelude::*;
+/// # async fn index(_: Request) -> Result<()> { Ok(()) }
+/// # async fn chat(_: Request) -> Result<()> { Ok(()) }
+/// let server = Server::new(index).mount("/chat", Flow::new(chat).map(Map::by_cookie().path()));
+/// ```
+pub struct Flow {
+    start: Box<dyn Fn(Request) -> Task + Send + Sync>,
+    mount: String,
+    map: Box<dyn Mapper>,
+    purpose: Box<dyn Fn(&Hit) -> Purpose + Send + Sync>,
+    /// The visitor's id stands in URLs.
+    pub(crate) in_url: bool,
+}
+
+impl Flow {
+    /// A flow of this session function: `async fn(Request) -> Result<(), impl Into<BoxError>>`.
+    pub fn new<F, Fut, E>(function: F) -> Self
+    where
+        F: Fn(Request) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        Flow {
+            start: Box::new(move |request| Box::pin(Running { function: function(request) })),
+            mount: String::new(),
+            map: Box::new(Map::by_cookie()),
+            purpose: Box::new(Purpose::of),
+            in_url: false,
+        }
+    }
+
+    /// Which hits belong to which session: [`Map`], or a [`Mapper`] of your own ([`map_with`](Self::map_with)).
+    pub fn map(mut self, map: Map) -> Self {
+        self.in_url = map.visitor_in_url();
+        self.map_with(map)
+    }
+
+    /// Which hits belong to which session, by your own rule.
+    pub fn map_with(mut self, mapper: impl Mapper) -> Self {
+        self.map = Box::new(mapper);
+        self
+    }
+
+    /// Which hits resume, start and prolong sessions, in place of [`Purpose::of`].
+    pub fn purpose(mut self, purpose: impl Fn(&Hit) -> Purpose + Send + Sync + 'static) -> Self {
+        self.purpose = Box::new(purpose);
+        self
+    }
+
+    pub(crate) fn mounted(mut self, path: &str) -> Self {
+        self.mount = path.trim_end_matches('/').to_owned();
+        self
+    }
+
+    pub(crate) fn mount(&self) -> &str {
+        &self.mount
+    }
+
+    pub(crate) fn holds(&self, path: &str) -> bool {
+        path.strip_prefix(&*self.mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    pub(crate) fn start_with(&self, request: Request) -> Task {
+        (self.start)(request)
+    }
+
+    pub(crate) fn purpose_of(&self, hit: &Hit) -> Purpose {
+        (self.purpose)(hit)
+    }
+
+    pub(crate) fn identify<'h>(&self, hit: &'h Hit, identity: &mut Identity<'h>) {
+        self.map.identify(hit, identity);
+    }
+}
+
+impl<F, Fut, E> From<F> for Flow
+where
+    F: Fn(Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), E>> + Send + 'static,
+    E: Into<BoxError>,
+{
+    fn from(function: F) -> Self {
+        Flow::new(function)
+    }
+}
+
+pin_project! {
+    /// The running function, its error made ours.
+    struct Running<F> {
+        #[pin]
+        function: F,
+    }
+}
+
+impl<F: Future<Output = Result<(), E>>, E: Into<BoxError>> Future for Running<F> {
+    type Output = Result<(), BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().function.poll(cx).map_err(Into::into)
+    }
+}
+
+impl std::fmt::Debug for Flow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Flow").field("mount", &self.mount).finish_non_exhaustive()
+    }
+}

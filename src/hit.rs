@@ -1,0 +1,250 @@
+//! One incoming request with its reply. Dropping it unanswered answers it (503), so each is answered exactly once.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, header};
+
+use crate::mapper::Cut;
+use crate::reply::{Answer, Reply};
+use crate::step;
+
+/// One incoming request, whatever protocol brought it: what mappers and predicates look at.
+pub struct Hit {
+    parts: Parts,
+    body: Bytes,
+    fields: Fields,
+    peer: Option<SocketAddr>,
+    /// Bytes of the path that name the flow.
+    mount: usize,
+    /// Parameters that name the visitor or the session: pages carry them on, programs do not see them.
+    pub(crate) cut: Cut,
+    pub(crate) reply: Reply,
+}
+
+/// How the body is read as parameters.
+enum Fields {
+    None,
+    Urlencoded,
+    #[cfg(feature = "multipart")]
+    Multipart(Vec<(String, String)>),
+}
+
+/// Where a hit comes from, by what the browser says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Site {
+    /// From a page of this very origin, typed, bookmarked, or from a client that does not say.
+    Same,
+    /// From a page of another origin.
+    Cross,
+}
+
+impl Hit {
+    /// A hit and the answer it will get. `peer` is `None` where the protocol has no address.
+    pub(crate) fn new(request: Request<Bytes>, peer: Option<SocketAddr>) -> (Box<Hit>, Answer) {
+        let (parts, body) = request.into_parts();
+        let urlencoded = content_type(&parts.headers)
+            .is_some_and(|kind| essence(kind).eq_ignore_ascii_case("application/x-www-form-urlencoded"));
+        let fields = if urlencoded { Fields::Urlencoded } else { Fields::None };
+        let (reply, answer) = Reply::new();
+        (Box::new(Hit { parts, body, fields, peer, mount: 0, cut: Cut::default(), reply }), answer)
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.parts.method
+    }
+
+    /// The path below the flow's mount, beginning with `/`, as it came (not decoded).
+    pub fn path(&self) -> &str {
+        match &self.full_path()[self.mount..] {
+            "" => "/",
+            path => path,
+        }
+    }
+
+    /// The whole path, as it came.
+    pub fn full_path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
+    /// The query, without `?`, as it came; empty if there is none.
+    pub fn query(&self) -> &str {
+        self.parts.uri.query().unwrap_or("")
+    }
+
+    /// All header fields.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// The first field of this name, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.parts.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as it came.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The protocol's version.
+    pub fn version(&self) -> http::Version {
+        self.parts.version
+    }
+
+    /// The client's address.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// Parameters in order: those of the body, then those of the query.
+    pub fn params(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        let (body, fields): (&[u8], &[(String, String)]) = match &self.fields {
+            Fields::None => (b"", &[]),
+            Fields::Urlencoded => (&self.body, &[]),
+            #[cfg(feature = "multipart")]
+            Fields::Multipart(fields) => (b"", fields),
+        };
+        fields
+            .iter()
+            .map(|(name, value)| (Cow::Borrowed(&**name), Cow::Borrowed(&**value)))
+            .chain(form_urlencoded::parse(body))
+            .chain(form_urlencoded::parse(self.query().as_bytes()))
+    }
+
+    /// The first parameter of this name.
+    pub fn param(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.params().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    pub(crate) fn has_more_params_than(&self, count: usize) -> bool {
+        // Each takes a byte at least: small hits need not be counted.
+        self.query().len() + self.body.len() > count && self.params().nth(count).is_some()
+    }
+
+    /// Whether the method promises to change nothing (GET, HEAD, OPTIONS, TRACE).
+    pub fn is_safe(&self) -> bool {
+        self.parts.method.is_safe()
+    }
+
+    /// Where the hit comes from, by `Sec-Fetch-Site`, else by comparing `Origin` with `Host`.
+    pub fn site(&self) -> Site {
+        let same = match self.header("sec-fetch-site") {
+            Some(site) => matches!(site, "same-origin" | "none"),
+            None => match self.parts.headers.get(header::ORIGIN) {
+                Some(origin) => origin.to_str().is_ok_and(|origin| self.is_own(origin)),
+                None => true,
+            },
+        };
+        if same { Site::Same } else { Site::Cross }
+    }
+
+    /// The token of the page this hit comes from.
+    pub(crate) fn token(&self) -> Option<Cow<'_, str>> {
+        let empty = self.query().is_empty() && self.body.is_empty();
+        if empty { None } else { self.param(step::PARAM) }
+    }
+
+    pub(crate) fn mount(&mut self, bytes: usize) {
+        self.mount = bytes;
+    }
+
+    pub(crate) fn mount_path(&self) -> &str {
+        &self.full_path()[..self.mount]
+    }
+
+    /// The boundary of a multipart body.
+    #[cfg(feature = "multipart")]
+    pub(crate) fn boundary(&self) -> Option<String> {
+        multer::parse_boundary(content_type(&self.parts.headers)?).ok()
+    }
+
+    #[cfg(feature = "multipart")]
+    pub(crate) fn set_fields(&mut self, fields: Vec<(String, String)>) {
+        self.fields = Fields::Multipart(fields);
+    }
+
+    fn is_own(&self, origin: &str) -> bool {
+        let host = self.header("host").or_else(|| self.parts.uri.authority().map(|host| host.as_str()));
+        origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host)
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::CONTENT_TYPE)?.to_str().ok()
+}
+
+fn essence(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or("").trim()
+}
+
+/// What caps count as one address: IPv4 whole, IPv6 by its /64.
+pub(crate) fn address_block(ip: IpAddr) -> Option<u64> {
+    let ip = ip.to_canonical();
+    if ip.is_loopback() {
+        return None;
+    }
+    Some(match ip {
+        IpAddr::V4(v4) => u64::from(u32::from(v4)),
+        IpAddr::V6(v6) => u64::try_from(u128::from(v6) >> 64).expect("64 bits are left"),
+    })
+}
+
+impl std::fmt::Debug for Hit {
+    // No query, header or body: they hold ids and secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hit")
+            .field("method", self.method())
+            .field("path", &self.full_path())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hit(request: http::request::Builder, body: &'static str) -> Box<Hit> {
+        Hit::new(request.body(Bytes::from(body)).expect("a request"), None).0
+    }
+
+    #[test]
+    fn parameters_are_those_of_the_body_then_of_the_query() {
+        let request = Request::post("/?a=1&b=%C3%A4")
+            .header("content-type", "application/x-www-form-urlencoded; charset=utf-8");
+        let hit = hit(request, "a=2&a=3+4");
+        let all: Vec<_> = hit.params().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(all, ["a=2", "a=3 4", "a=1", "b=ä"]);
+        assert_eq!(hit.param("a").as_deref(), Some("2"));
+    }
+
+    #[test]
+    fn a_site_is_told_by_fetch_metadata_else_by_origin() {
+        let site = |name: &str, value: &str| {
+            hit(Request::post("/").header("host", "shop.test:81").header(name, value), "").site()
+        };
+        assert_eq!(site("sec-fetch-site", "same-origin"), Site::Same);
+        assert_eq!(site("sec-fetch-site", "none"), Site::Same);
+        assert_eq!(site("sec-fetch-site", "same-site"), Site::Cross);
+        assert_eq!(site("sec-fetch-site", "cross-site"), Site::Cross);
+        assert_eq!(site("origin", "http://shop.test:81"), Site::Same);
+        assert_eq!(site("origin", "http://shop.test"), Site::Cross);
+        assert_eq!(site("origin", "null"), Site::Cross);
+        assert_eq!(site("x-nothing", "said"), Site::Same);
+    }
+
+    #[test]
+    fn addresses_are_counted_by_v4_and_v6_block_and_loopback_is_exempt() {
+        let block = |text: &str| address_block(text.parse().expect("an address"));
+        assert_eq!(block("127.0.0.1"), None);
+        assert_eq!(block("::1"), None);
+        assert_eq!(block("::ffff:127.0.0.1"), None);
+        assert_eq!(block("2001:db8:1:2::1"), block("2001:db8:1:2:ffff::2"));
+        assert_ne!(block("2001:db8:1:2::1"), block("2001:db8:1:3::1"));
+        assert_ne!(block("192.0.2.1"), block("192.0.2.2"));
+        assert_eq!(block("::ffff:192.0.2.1"), block("192.0.2.1"));
+    }
+}

@@ -1,0 +1,54 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
+
+#[cfg(test)]
+extern crate self as continuity;
+
+mod adapter;
+mod engine;
+mod error;
+#[cfg(feature = "files")]
+mod files;
+mod flow;
+mod hit;
+mod limits;
+mod mapper;
+mod page;
+mod reply;
+mod request;
+mod server;
+mod session;
+mod step;
+mod sync;
+#[cfg(feature = "test")]
+pub mod test;
+
+#[cfg(feature = "http")]
+pub use adapter::http::{Address, Http};
+pub use adapter::{Adapter, Listening, Stop};
+#[cfg(feature = "cookies")]
+pub use cookie::Cookie;
+pub use engine::Engine;
+pub use error::{BoxError, Error, Result};
+pub use flow::Flow;
+pub use hit::{Hit, Site};
+pub use limits::Limits;
+pub use mapper::{Identity, Map, Mapper, Purpose};
+pub use page::{Notice, Page, Pages, Problem};
+pub use reply::{Answer, Body};
+pub use request::{Callbacks, Choices, Form, FromParam, Key, Next, Request};
+pub use server::{Bound, Server};
+
+/// What a program of this library starts with: `use continuity::prelude::*;`.
+pub mod prelude {
+    #[cfg(feature = "cookies")]
+    pub use crate::Cookie;
+    #[cfg(feature = "http")]
+    pub use crate::Http;
+    pub use crate::{
+        BoxError, Choices, Error, Flow, Form, Key, Limits, Map, Pages, Purpose, Request, Result, Server,
+    };
+    pub use maud::{Markup, PreEscaped, Render, html};
+    pub use rand::{Rng, RngExt};
+    pub use serde::{Deserialize, Serialize};
+}

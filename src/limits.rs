@@ -1,0 +1,94 @@
+//! Every bound and timeout of a server, its default and its reason, in one table.
+//!
+//! A limit is a promise: whatever visitors do, a server stays within these numbers. Change them with
+//! [`Server::limits`](crate::Server::limits). What is not here has no limit, and that is a bug.
+
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+macro_rules! limits {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $reason:literal;)+) => {
+        /// The bounds of a server. Made by [`Server::limits`](crate::Server::limits):
+        ///
+        /// ```
+        /// # use continuity::prelude::*;
+        /// # async fn hello(_: Request) -> Result<()> { Ok(()) }
+        /// let server = Server::new(hello).limits(|limits| limits.sessions = 5_000);
+        /// ```
+        #[derive(Debug, Clone)]
+        #[non_exhaustive]
+        pub struct Limits {
+            $($(#[doc = $doc])+ #[doc = ""] #[doc = concat!("Default: `", stringify!($default), "`: ", $reason, ".")]
+            pub $name: $type,)+
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Limits { $($name: $default,)+ }
+            }
+        }
+
+        impl Limits {
+            /// The table as rows of name, default and reason: what the documentation shows.
+            pub fn table() -> Vec<(&'static str, String, &'static str)> {
+                vec![$((stringify!($name), stringify!($default).replace('_', ","), $reason),)+]
+            }
+        }
+    };
+}
+
+limits! {
+    /// Sessions alive at once, over all visitors; more are answered 503.
+    sessions: usize = 1_000_000, "about 300 MB of small sessions";
+    /// Sessions that have had only their first hit; above it the oldest of them are shed.
+    newborns: usize = 100_000, "a flood of first hits costs about 30 MB and nobody's work";
+    /// Newborn sessions from one address (IPv6: one /64); more are answered 503. Loopback is exempt.
+    newborns_per_address: usize = 1_000, "a school behind one address fits, one machine's flood does not";
+    /// Sessions of one visitor; more are answered 503.
+    sessions_per_visitor: usize = 32, "many tabs and flows, not a way around the other caps";
+    /// Hits that wait while a session is busy; more are answered 503.
+    queue: usize = 16, "a browser opens 6 connections; more is a flood";
+    /// How long a newborn session waits for its second hit.
+    newborn: Duration = 15 * MINUTE, "longer than people read a first page, shorter than a crawl";
+    /// How long a session waits between two hits before it is told to end.
+    idle: Duration = 30 * MINUTE, "what people expect of a web session kept in memory";
+    /// How long a session may live in all.
+    lifetime: Duration = 24 * HOUR, "a stolen cookie is worth one day";
+    /// How long a session that was told to end may clean up.
+    grace: Duration = 5 * SECOND, "time for a last write to a database";
+    /// How long an ended session's last page can still be repeated.
+    linger: Duration = 10 * MINUTE, "a reload or a flaky network, not an archive";
+    /// Ended sessions that linger at once; above it the oldest are forgotten.
+    lingering: usize = 100_000, "about 20 MB";
+    /// Bytes of one page that is kept for a repeat; a larger one is answered with a notice.
+    kept_page: usize = 64 * KIB, "nearly all pages people read";
+    /// Bytes of all pages kept for repeats; above it the oldest are forgotten.
+    kept_pages: usize = 64 * MIB, "a thousand large pages or a million small ones";
+    /// Bytes of one response held in memory; more is an error that asks for `flush`.
+    page: usize = 16 * MIB, "a page nobody scrolls to the end of";
+    /// Bytes of one sealed value behind a link.
+    token: usize = KIB, "links stay links: proxies and logs cut at about 8 KiB";
+    /// Bytes of a request's body; more is answered 413.
+    body: usize = MIB, "a long form";
+    /// Bytes of a request's head; more is answered 431.
+    head: usize = 64 * KIB, "many cookies";
+    /// Header fields of a request, duplicates counted; more are answered 431.
+    headers: usize = 100, "browsers send about 20";
+    /// Parameters of one hit; more are answered 400.
+    params: usize = 1_000, "a large table of inputs";
+    /// Connections open at once; more wait in the kernel's queue.
+    connections: usize = 20_000, "about 1 GiB at worst";
+    /// How long a client may take for a request's head, and how long it may keep a connection unused.
+    head_time: Duration = 30 * SECOND, "slow phones, not slowloris";
+    /// How long a client may take for a request's body.
+    body_time: Duration = 60 * SECOND, "1 MiB over a slow line";
+    /// How long a stopping server waits for answers in flight.
+    drain: Duration = 10 * SECOND, "below the 30 s that service managers wait";
+    /// How long a session may run without awaiting before the log names it.
+    stuck: Duration = 2 * SECOND, "it holds one of the runtime's threads";
+}

@@ -1,0 +1,350 @@
+//! Whose hit it is: the claims and labels of a hit, found by looking at it and at nothing else.
+
+use std::borrow::Cow;
+use std::hash::Hasher;
+
+use http::header;
+use siphasher::sip::SipHasher13;
+
+use crate::hit::Hit;
+
+/// Valid-looking ids that are tried if a client sends several cookies of the name.
+const CLAIMS: usize = 4;
+
+/// Decides whose hit it is and which of their sessions it belongs to. Implement it if [`Map`] is not enough.
+///
+/// Pure: the same hit gives the same identity. It runs on each hit and must not block.
+///
+/// ```
+/// use continuity::{Hit, Identity, Mapper};
+///
+/// /// Visitors by cookie; each shop (the first segment of the path) has its own session.
+/// struct Shops;
+///
+/// impl Mapper for Shops {
+///     fn identify<'h>(&self, hit: &'h Hit, identity: &mut Identity<'h>) {
+///         identity.cookie(hit);
+///         identity.label("shop", hit.path().split('/').nth(1).unwrap_or(""));
+///     }
+/// }
+/// ```
+pub trait Mapper: Send + Sync + 'static {
+    /// Says to `identity` what the hit tells.
+    fn identify<'h>(&self, hit: &'h Hit, identity: &mut Identity<'h>);
+}
+
+/// What a hit tells about its session: the visitor it claims, and labels that divide.
+pub struct Identity<'h> {
+    cookie_name: &'h str,
+    claims: [Option<Cow<'h, str>>; CLAIMS],
+    named: Option<Cow<'h, [u8]>>,
+    by_param: Option<String>,
+    carried: Vec<(String, String)>,
+    labels: Option<SipHasher13>,
+}
+
+/// What pages of a session carry on in their links, and what programs are not shown.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Cut {
+    /// The mapper names the visitor by a value of the hit.
+    pub(crate) named: bool,
+    pub(crate) visitor_param: Option<String>,
+    pub(crate) carried: Vec<(String, String)>,
+}
+
+impl<'h> Identity<'h> {
+    pub(crate) fn new(cookie_name: &'h str) -> Self {
+        Identity {
+            cookie_name,
+            claims: Default::default(),
+            named: None,
+            by_param: None,
+            carried: Vec::new(),
+            labels: None,
+        }
+    }
+
+    /// The visitor is whom the server's cookie names. An id we did not issue counts as none.
+    pub fn cookie(&mut self, hit: &'h Hit) {
+        for value in cookies(hit, self.cookie_name) {
+            self.claim(Cow::Borrowed(value));
+        }
+    }
+
+    /// The visitor is whom this query or form parameter names: for browsers without cookies. Whoever sees the URL
+    /// can take the session over; pages are sent with `Referrer-Policy: no-referrer`.
+    pub fn param(&mut self, hit: &'h Hit, name: &str) {
+        if let Some(value) = hit.param(name) {
+            self.claim(value);
+        }
+        self.by_param = Some(name.to_owned());
+    }
+
+    /// The visitor is whoever sends this value, as it is: only for values that nobody else can send.
+    pub fn named(&mut self, value: impl Into<Cow<'h, [u8]>>) {
+        self.named = Some(value.into());
+    }
+
+    /// Divides the visitor's sessions: hits with another value belong to another session.
+    pub fn label(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        let hasher = self.labels.get_or_insert_with(SipHasher13::new);
+        for part in [name.as_bytes(), value.as_ref()] {
+            hasher.write_usize(part.len());
+            hasher.write(part);
+        }
+    }
+
+    /// Like [`label`](Self::label) by a query or form parameter, which the session's links carry on.
+    pub fn label_param(&mut self, hit: &Hit, name: &str) {
+        let value = hit.param(name).unwrap_or_default();
+        self.label(name, value.as_bytes());
+        if !value.is_empty() {
+            self.carried.push((name.to_owned(), value.into_owned()));
+        }
+    }
+
+    fn claim(&mut self, value: Cow<'h, str>) {
+        if let Some(free) = self.claims.iter_mut().find(|claim| claim.is_none()) {
+            *free = Some(value);
+        }
+    }
+
+    pub(crate) fn claims(&self) -> impl Iterator<Item = &str> {
+        self.claims.iter().flatten().map(|claim| &**claim)
+    }
+
+    pub(crate) fn name(&self) -> Option<&[u8]> {
+        self.named.as_deref()
+    }
+
+    /// The session's label among the visitor's: the flow, and whatever divides it.
+    pub(crate) fn session_label(&self, flow: u16) -> u64 {
+        match &self.labels {
+            None => u64::from(flow),
+            Some(labels) => {
+                let mut hasher = *labels;
+                hasher.write_u16(flow);
+                hasher.finish()
+            }
+        }
+    }
+
+    pub(crate) fn into_cut(self) -> Cut {
+        Cut { named: self.named.is_some(), visitor_param: self.by_param, carried: self.carried }
+    }
+}
+
+impl std::fmt::Debug for Identity<'_> {
+    // The claims are secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("claims", &self.claims().count()).finish_non_exhaustive()
+    }
+}
+
+/// The values of all cookies of this name, in the order they came.
+pub(crate) fn cookies<'h>(hit: &'h Hit, name: &str) -> impl Iterator<Item = &'h str> {
+    hit.headers()
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|field| field.to_str().ok())
+        .flat_map(|field| field.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(move |(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+#[derive(Debug, Clone)]
+enum By {
+    Cookie,
+    Param(String),
+    Header(String),
+    Address,
+}
+
+/// How hits map to sessions: one way to name the visitor, any number of labels that divide their sessions.
+///
+/// ```
+/// use continuity::prelude::*;
+/// # async fn chat(_: Request) -> Result<()> { Ok(()) }
+/// // Each path of the flow is a session of its own.
+/// let server = Server::new(Flow::new(chat).map(Map::by_cookie().path()));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Map {
+    visitor: By,
+    path: bool,
+    labels: Vec<By>,
+}
+
+impl Map {
+    fn by(visitor: By) -> Self {
+        Map { visitor, path: false, labels: Vec::new() }
+    }
+
+    /// The visitor is whom the server's cookie names. The default.
+    pub fn by_cookie() -> Self {
+        Self::by(By::Cookie)
+    }
+
+    /// The visitor is whom a query or form parameter names, for browsers without cookies. Links of `choose` carry it
+    /// on; in your own links and forms put [`Request::session_id`](crate::Request::session_id).
+    pub fn by_param(name: impl Into<String>) -> Self {
+        Self::by(By::Param(name.into()))
+    }
+
+    /// The visitor is whoever sends this header's value: for clients that authenticate themselves.
+    pub fn by_header(name: impl Into<String>) -> Self {
+        Self::by(By::Header(name.into()))
+    }
+
+    /// The visitor is whoever has this address: for machines on a network of your own.
+    pub fn by_address() -> Self {
+        Self::by(By::Address)
+    }
+
+    /// Divide by path.
+    pub fn path(mut self) -> Self {
+        self.path = true;
+        self
+    }
+
+    /// Divide by a query or form parameter.
+    pub fn param(mut self, name: impl Into<String>) -> Self {
+        self.labels.push(By::Param(name.into()));
+        self
+    }
+
+    /// Divide by a header.
+    pub fn header(mut self, name: impl Into<String>) -> Self {
+        self.labels.push(By::Header(name.into()));
+        self
+    }
+
+    /// Divide by the client's address: a cookie taken elsewhere opens nothing there.
+    pub fn address(mut self) -> Self {
+        self.labels.push(By::Address);
+        self
+    }
+
+    pub(crate) fn visitor_in_url(&self) -> bool {
+        matches!(self.visitor, By::Param(_))
+    }
+}
+
+impl Default for Map {
+    fn default() -> Self {
+        Map::by_cookie()
+    }
+}
+
+impl Mapper for Map {
+    fn identify<'h>(&self, hit: &'h Hit, identity: &mut Identity<'h>) {
+        match &self.visitor {
+            By::Cookie => identity.cookie(hit),
+            By::Param(name) => identity.param(hit, name),
+            By::Header(name) => {
+                if let Some(value) = hit.headers().get(name) {
+                    identity.named(value.as_bytes());
+                }
+            }
+            By::Address => identity.named(address(hit).into_bytes()),
+        }
+        if self.path {
+            identity.label("path", hit.path());
+        }
+        for label in &self.labels {
+            match label {
+                By::Param(name) => identity.label_param(hit, name),
+                By::Header(name) => {
+                    identity.label(name, hit.headers().get(name).map_or(&b""[..], |v| v.as_bytes()))
+                }
+                By::Address => identity.label("address", address(hit)),
+                By::Cookie => {}
+            }
+        }
+    }
+}
+
+fn address(hit: &Hit) -> String {
+    hit.peer().map_or(String::new(), |peer| peer.ip().to_canonical().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::Request;
+
+    use super::*;
+
+    fn hit(uri: &str, fields: &[(&str, &str)]) -> Box<Hit> {
+        let mut request = Request::get(uri);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        Hit::new(request.body(Bytes::new()).expect("a request"), "192.0.2.7:1".parse().ok()).0
+    }
+
+    fn claims(map: Map, hit: &Hit) -> Vec<String> {
+        let mut identity = Identity::new("sid");
+        map.identify(hit, &mut identity);
+        identity.claims().map(str::to_owned).collect()
+    }
+
+    fn label(map: &Map, hit: &Hit) -> u64 {
+        let mut identity = Identity::new("sid");
+        map.identify(hit, &mut identity);
+        identity.session_label(0)
+    }
+
+    #[test]
+    fn all_cookies_of_the_name_are_claims() {
+        let hit = hit("/", &[("cookie", "a=1; sid=x;xsid=no"), ("cookie", "sid=y; sid=\"q\"")]);
+        assert_eq!(claims(Map::by_cookie(), &hit), ["x", "y", "\"q\""]);
+    }
+
+    #[test]
+    fn more_cookies_than_that_are_not_looked_at() {
+        let hit = hit("/", &[("cookie", &"sid=x; ".repeat(100))]);
+        assert_eq!(claims(Map::by_cookie(), &hit).len(), CLAIMS);
+    }
+
+    #[test]
+    fn a_parameter_can_claim_and_links_carry_it_on() {
+        let hit = hit("/?sid=abc&x=1", &[]);
+        assert_eq!(claims(Map::by_param("sid"), &hit), ["abc"]);
+        let mut identity = Identity::new("sid");
+        Map::by_param("sid").param("x").identify(&hit, &mut identity);
+        let cut = identity.into_cut();
+        assert_eq!(cut.visitor_param.as_deref(), Some("sid"));
+        assert_eq!(cut.carried, [("x".to_owned(), "1".to_owned())]);
+    }
+
+    #[test]
+    fn labels_divide_by_path_parameter_header_and_address() {
+        let plain = Map::by_cookie();
+        assert_eq!(label(&plain, &hit("/a", &[])), label(&plain, &hit("/b?x=1", &[("h", "1")])));
+        let cases = [
+            (Map::by_cookie().path(), "/b", ("h", "0")),
+            (Map::by_cookie().param("x"), "/a?x=1", ("h", "0")),
+            (Map::by_cookie().header("h"), "/a", ("h", "1")),
+        ];
+        for (map, uri, field) in cases {
+            assert_ne!(label(&map, &hit("/a", &[("h", "0")])), label(&map, &hit(uri, &[field])), "{map:?}");
+            assert_eq!(label(&map, &hit(uri, &[field])), label(&map, &hit(uri, &[field])), "{map:?}");
+        }
+        let map = Map::by_cookie().address();
+        let (here, _) =
+            Hit::new(Request::get("/").body(Bytes::new()).expect("ok"), "192.0.2.8:9".parse().ok());
+        assert_ne!(label(&map, &hit("/", &[])), label(&map, &here));
+    }
+
+    #[test]
+    fn flows_divide_with_and_without_labels() {
+        let hit = hit("/a", &[]);
+        for map in [Map::by_cookie(), Map::by_cookie().path()] {
+            let mut identity = Identity::new("sid");
+            map.identify(&hit, &mut identity);
+            assert_ne!(identity.session_label(0), identity.session_label(1));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Ids of visitors: 128 bits from the operating system, with a MAC, so that a forged one costs no look-up.
+//!
+//! On the wire an id is 32 characters: base64url of its 16 bytes and 8 bytes of SipHash-2-4 under the server's key.
+
+use std::hash::Hasher;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use siphasher::sip::SipHasher24;
+use siphasher::sip128::{Hasher128, SipHasher24 as SipHasher24Wide};
+
+/// Characters of an id on the wire.
+pub(crate) const WIRE: usize = 32;
+const BYTES: usize = 24;
+
+/// Whom a cookie names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct VisitorId(pub(crate) [u64; 2]);
+
+impl VisitorId {
+    /// A fresh one from the operating system.
+    pub(crate) fn fresh() -> Self {
+        let mut bytes = [0; 16];
+        random(&mut bytes);
+        Self::from_bytes(bytes)
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        VisitorId(split(bytes))
+    }
+
+    fn to_bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.0[0].to_le_bytes());
+        bytes[8..].copy_from_slice(&self.0[1].to_le_bytes());
+        bytes
+    }
+}
+
+/// Fills from the operating system's generator.
+pub(crate) fn random(bytes: &mut [u8]) {
+    getrandom::fill(bytes).expect("the operating system gives random bytes");
+}
+
+fn split(bytes: [u8; 16]) -> [u64; 2] {
+    let (low, high) = bytes.split_at(8);
+    [low, high].map(|half| u64::from_le_bytes(half.try_into().expect("half of 16 is 8")))
+}
+
+/// The keys ids are signed with: the newest signs, all of them verify.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    signing: SipHasher24,
+    older: Vec<SipHasher24>,
+    naming: SipHasher24Wide,
+}
+
+impl Keys {
+    /// Keys from the program's secrets, oldest first; none: a fresh one.
+    pub(crate) fn new(secrets: &[Vec<u8>]) -> Self {
+        let mut fresh = vec![0; 32];
+        random(&mut fresh);
+        let newest = secrets.last().unwrap_or(&fresh);
+        Keys {
+            signing: SipHasher24::new_with_key(&derive(newest, b"visitor id")),
+            older: secrets
+                .iter()
+                .rev()
+                .skip(1)
+                .map(|secret| SipHasher24::new_with_key(&derive(secret, b"visitor id")))
+                .collect(),
+            naming: SipHasher24Wide::new_with_key(&derive(newest, b"named visitor")),
+        }
+    }
+
+    /// The id as a client may hold it.
+    pub(crate) fn sign(&self, id: VisitorId) -> String {
+        let mut bytes = [0; BYTES];
+        bytes[..16].copy_from_slice(&id.to_bytes());
+        bytes[16..].copy_from_slice(&self.signing.hash(&id.to_bytes()).to_le_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// The id if one of our keys signed it.
+    pub(crate) fn verify(&self, wire: &[u8]) -> Option<VisitorId> {
+        let mut bytes = [0; BYTES];
+        if wire.len() != WIRE || URL_SAFE_NO_PAD.decode_slice(wire, &mut bytes) != Ok(BYTES) {
+            return None;
+        }
+        let (id, mac) = bytes.split_at(16);
+        let mac = u64::from_le_bytes(mac.try_into().expect("24 - 16 is 8"));
+        let signed = self.signing.hash(id) == mac || self.older.iter().any(|key| key.hash(id) == mac);
+        signed.then(|| VisitorId::from_bytes(id.try_into().expect("split at 16")))
+    }
+
+    /// The visitor that a value (a header, an address) names, where a mapper says that it identifies.
+    pub(crate) fn name(&self, value: &[u8]) -> VisitorId {
+        VisitorId::from_bytes(self.naming.hash(value).as_bytes())
+    }
+}
+
+/// A key for one purpose out of a secret of any length.
+fn derive(secret: &[u8], purpose: &[u8]) -> [u8; 16] {
+    let mut key = [0; 16];
+    let (head, rest) = secret.split_at(secret.len().min(16));
+    key[..head.len()].copy_from_slice(head);
+    let mut hasher = SipHasher24Wide::new_with_key(&key);
+    hasher.write(rest);
+    hasher.write_u8(0);
+    hasher.write(purpose);
+    hasher.finish128().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_comes_back_from_the_wire() {
+        let keys = Keys::new(&[]);
+        let id = VisitorId::fresh();
+        let wire = keys.sign(id);
+        assert_eq!(wire.len(), WIRE);
+        assert!(keys.verify(wire.as_bytes()) == Some(id));
+    }
+
+    #[test]
+    fn every_changed_character_is_refused() {
+        let keys = Keys::new(&[]);
+        let wire = keys.sign(VisitorId::fresh()).into_bytes();
+        for at in 0..wire.len() {
+            let mut forged = wire.clone();
+            forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+            assert!(keys.verify(&forged).is_none(), "character {at}");
+        }
+        for odd in [&b""[..], b"1", &wire[1..], b"\"quoted\"", &[0xff; WIRE]] {
+            assert!(keys.verify(odd).is_none());
+        }
+    }
+
+    #[test]
+    fn an_older_key_verifies_and_the_newest_signs() {
+        let (old, new) = (vec![1; 32], vec![2; 32]);
+        let id = VisitorId::fresh();
+        let before = Keys::new(std::slice::from_ref(&old)).sign(id);
+        let both = Keys::new(&[old, new.clone()]);
+        assert!(both.verify(before.as_bytes()) == Some(id));
+        assert_eq!(both.sign(id), Keys::new(&[new.clone()]).sign(id));
+        assert!(Keys::new(&[new]).verify(before.as_bytes()).is_none());
+    }
+}

@@ -1,0 +1,214 @@
+//! Finds or starts the session of a hit. Start reading at [`Core::map`].
+//!
+//! Mapping never waits, and runs none of the program's code but the predicate, the mapper and, on the task that
+//! brought the hit, the session itself.
+
+pub(crate) mod identify;
+pub(crate) mod key;
+pub(crate) mod purpose;
+pub(crate) mod reap;
+pub(crate) mod rotate;
+
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode, header};
+
+use crate::engine::Core;
+use crate::hit::{Hit, Site, address_block};
+use crate::page::Notice;
+use crate::session::Session;
+use crate::session::drive::Refused;
+use crate::session::table::{Found, Full};
+pub(crate) use identify::Cut;
+pub use identify::{Identity, Map, Mapper};
+use key::VisitorId;
+pub use purpose::Purpose;
+
+/// Whose hit it is, after the claims were checked.
+enum Whose {
+    /// A session that was there; with `true` this is its second hit.
+    Session(Arc<Session>, bool),
+    /// A visitor with other sessions, or one whom the mapper names.
+    Visitor(VisitorId),
+    Nobody,
+}
+
+impl Core {
+    /// Brings a hit to its session. It is answered sooner or later, whatever happens.
+    pub(crate) fn map(self: &Arc<Self>, mut hit: Box<Hit>) {
+        let flow = self.route(&mut hit);
+        if !hit.is_safe() && hit.site() == Site::Cross {
+            return self.refuse(hit, StatusCode::FORBIDDEN, "This form was sent from another site.");
+        }
+        let purpose = self.flow(flow).purpose_of(&hit);
+        match purpose {
+            Purpose::Visit | Purpose::Crawl => {}
+            other => return self.answer_aside(hit, other),
+        }
+        let mut identity = Identity::new(&self.cookie);
+        self.flow(flow).identify(&hit, &mut identity);
+        let label = identity.session_label(flow);
+        let whose = if purpose == Purpose::Crawl { Whose::Nobody } else { self.whose(&identity, label) };
+        let strayed = match whose {
+            Whose::Session(..) => None,
+            _ => self.rotated(&identity, &hit),
+        };
+        hit.cut = identity.into_cut();
+        if let Some(session) = strayed {
+            return self.deliver_rotated(&session, hit);
+        }
+        match whose {
+            Whose::Session(session, grew) => {
+                if grew {
+                    self.release_address(&session);
+                }
+                self.deliver(&session, hit);
+            }
+            _ if hit.token().is_some() => self.expire(hit),
+            _ if purpose == Purpose::Crawl => self.show_around(flow, label, hit),
+            Whose::Visitor(visitor) => self.start(Some(visitor), flow, label, hit),
+            Whose::Nobody => self.start(None, flow, label, hit),
+        }
+    }
+
+    fn whose(&self, identity: &Identity<'_>, label: u64) -> Whose {
+        let now = self.clock.now();
+        let mut visitor = None;
+        if let Some(name) = identity.name() {
+            let named = self.keys.name(name);
+            return match self.table.find(named, label, now) {
+                Found::Session(session, grew) => Whose::Session(session, grew),
+                Found::Visitor | Found::Nobody => Whose::Visitor(named),
+            };
+        }
+        for id in identity.claims().filter_map(|claim| self.keys.verify(claim.as_bytes())) {
+            match self.table.find(id, label, now) {
+                Found::Session(session, grew) => return Whose::Session(session, grew),
+                Found::Visitor => visitor = visitor.or(Some(id)),
+                Found::Nobody => {}
+            }
+        }
+        visitor.map_or(Whose::Nobody, Whose::Visitor)
+    }
+
+    fn deliver(self: &Arc<Self>, session: &Arc<Session>, mut hit: Box<Hit>) {
+        if hit.cut.visitor_param.is_some() {
+            self.carry_visitor(session.visitor(), &mut hit);
+        }
+        match session.attend(session.send(crate::session::queue::Message::Hit(hit))) {
+            None => {}
+            Some(Refused::Full(hit)) => self.busy(hit, "Your last requests are still being worked on."),
+            Some(Refused::Closed(hit)) => self.deliver_late(session, hit),
+        }
+    }
+
+    /// A hit for a session that takes no more: its tombstone answers, or a new session does.
+    fn deliver_late(self: &Arc<Self>, session: &Arc<Session>, hit: Box<Hit>) {
+        let (ended, applied, flow) = {
+            let state = session.queue.lock();
+            (state.has_ended(), state.talk.applied, state.talk.flow)
+        };
+        if let Some(token) = hit.token() {
+            let ours = self.seal.open(session.serial, &token).is_some();
+            if ours && ended && self.seal.answer(hit.query(), hit.body()) == applied {
+                return self.repeat(session, hit);
+            }
+            return self.expire(hit);
+        }
+        self.table.remove(session);
+        self.kept.remove(session.serial);
+        let visitor = session.visitor();
+        let known = ended || self.table.knows(visitor);
+        self.start(known.then_some(visitor), flow, session.label, hit);
+    }
+
+    /// Starts a session with its first hit.
+    fn start(self: &Arc<Self>, visitor: Option<VisitorId>, flow: u16, label: u64, mut hit: Box<Hit>) {
+        let address = hit.peer().and_then(|peer| address_block(peer.ip()));
+        if !self.addresses.count(address, self.limits.newborns_per_address) {
+            return self.busy(hit, "Too many new visitors come from your network.");
+        }
+        let session = Session::new(self.clone(), visitor.unwrap_or_else(VisitorId::fresh), label, flow);
+        if address.is_some() {
+            session.queue.lock().extra().address = address;
+        }
+        match self.table.admit(session.clone(), &self.limits) {
+            Ok(admitted) => {
+                if !Arc::ptr_eq(&admitted, &session) {
+                    self.release_address(&session);
+                } else if visitor.is_none() {
+                    self.introduce(&session, &mut hit);
+                }
+                self.deliver(&admitted, hit);
+                self.shed_newborns();
+            }
+            Err(full) => {
+                self.release_address(&session);
+                self.busy(hit, full.reason());
+            }
+        }
+    }
+
+    /// A first page for a crawler, from a session that is not kept.
+    fn show_around(self: &Arc<Self>, flow: u16, label: u64, hit: Box<Hit>) {
+        let session = Session::new(self.clone(), VisitorId::fresh(), label, flow);
+        session.talk(|talk| talk.fleeting = true);
+        self.deliver(&session, hit);
+    }
+
+    /// Tells a new visitor their id.
+    pub(crate) fn introduce(&self, session: &Session, hit: &mut Hit) {
+        if hit.cut.visitor_param.is_none() {
+            let id = self.keys.sign(session.visitor());
+            let cookie = [&self.cookie, "=", &id, "; Path=/; HttpOnly; SameSite=Lax"].concat();
+            let value = HeaderValue::try_from(cookie).expect("the cookie's name was checked at the start");
+            hit.reply.headers.append(header::SET_COOKIE, value);
+        }
+    }
+
+    /// Tells a visitor their new id, in place of one that this response told already.
+    pub(crate) fn reintroduce(&self, session: &Session, hit: &mut Hit) {
+        let own = [&self.cookie, "="].concat();
+        let others: Vec<_> = hit.reply.headers.get_all(header::SET_COOKIE).iter().cloned().collect();
+        hit.reply.headers.remove(header::SET_COOKIE);
+        for cookie in others.into_iter().filter(|cookie| !cookie.as_bytes().starts_with(own.as_bytes())) {
+            hit.reply.headers.append(header::SET_COOKIE, cookie);
+        }
+        self.introduce(session, hit);
+        hit.cut.carried.retain(|(name, _)| Some(name) != hit.cut.visitor_param.as_ref());
+        self.carry_visitor(session.visitor(), hit);
+    }
+
+    /// Links of the page carry the visitor's id where it stands in the URL, and tell it to no other site.
+    fn carry_visitor(&self, visitor: VisitorId, hit: &mut Hit) {
+        if let Some(name) = &hit.cut.visitor_param {
+            hit.cut.carried.push((name.clone(), self.keys.sign(visitor)));
+            hit.reply.headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        }
+    }
+
+    /// The page that the last submit of a session made, if it is still kept.
+    pub(crate) fn repeat(&self, session: &Session, mut hit: Box<Hit>) {
+        match self.kept.get(session.serial) {
+            Some(page) => hit.reply.repeat(&page),
+            None => {
+                hit.reply.out = self.pages.notice_page(Notice::Received, None).into_string();
+                self.finish(hit);
+            }
+        }
+    }
+
+    pub(crate) fn release_address(&self, session: &Session) {
+        let address = session.queue.lock().peek_extra().and_then(|extra| extra.address.take());
+        self.addresses.release(address);
+    }
+}
+
+impl Full {
+    fn reason(self) -> &'static str {
+        match self {
+            Full::Visitor => "You have too many sessions open here. Close some, or wait a while.",
+            Full::Server => "There are too many visitors at the moment.",
+        }
+    }
+}

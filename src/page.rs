@@ -1,0 +1,194 @@
+//! What is around a program's output: the layout, and the pages a visitor meets when something is not as it should be.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use http::StatusCode;
+use maud::{Markup, PreEscaped, html};
+
+/// Doctype, charset and viewport: what makes a page a page.
+macro_rules! head {
+    ($title:expr) => {
+        concat!(
+            "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">",
+            "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>",
+            $title,
+        )
+    };
+}
+const MIDDLE: &str = "</title></head><body>";
+const UNTITLED: &str = head!("Continuity</title></head><body>");
+const TAIL: &str = "</body></html>";
+/// Where the body goes while a layout is drawn.
+const MARK: &str = "<!--continuity:body-->";
+
+/// What a layout is given.
+#[derive(Debug)]
+pub struct Page<'a> {
+    title: Option<&'a str>,
+}
+
+impl Page<'_> {
+    /// What the program set by [`Request::title`](crate::Request::title), if it did.
+    pub fn title(&self) -> Option<&str> {
+        self.title
+    }
+
+    /// The place of the program's output. Use it once.
+    pub fn body(&self) -> Markup {
+        PreEscaped(MARK.into())
+    }
+}
+
+type Draw<T> = Arc<dyn Fn(&T) -> Markup + Send + Sync>;
+
+type LayoutFn = Arc<dyn Fn(&Page<'_>) -> Markup + Send + Sync>;
+
+/// The layout of a server.
+#[derive(Clone, Default)]
+pub(crate) struct Frames(Option<LayoutFn>);
+
+impl Frames {
+    pub(crate) fn new(layout: impl Fn(&Page<'_>) -> Markup + Send + Sync + 'static) -> Self {
+        Frames(Some(Arc::new(layout)))
+    }
+
+    /// What stands before and after a page's body.
+    pub(crate) fn around(&self, title: Option<&str>) -> (Cow<'static, str>, Cow<'static, str>) {
+        let Some(layout) = &self.0 else {
+            let Some(title) = title else { return (UNTITLED.into(), TAIL.into()) };
+            let title = html! { (title) }.into_string();
+            return ([head!(""), &title, MIDDLE].concat().into(), TAIL.into());
+        };
+        let page = layout(&Page { title }).into_string();
+        match page.split_once(MARK) {
+            Some((head, tail)) => (head.to_owned().into(), tail.to_owned().into()),
+            None => {
+                tracing::error!("the layout does not contain the page's body");
+                (page.into(), Cow::Borrowed(""))
+            }
+        }
+    }
+}
+
+/// Why a visitor gets an error page.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Problem<'a> {
+    /// The response's status.
+    pub status: StatusCode,
+    /// What the visitor may know.
+    pub message: &'a str,
+    /// What the log has the rest under, where there is more to know.
+    pub id: Option<&'a str>,
+}
+
+/// What a visitor is told about the page they came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// Shown on the current page: the answer came from an older one and was not applied.
+    Outdated,
+    /// A page of its own: the answer came from an older page; the current one was printed and cannot be drawn again.
+    OutdatedPrinted,
+    /// A page of its own: this was received and applied once; the page it made is no longer kept.
+    Received,
+    /// A page of its own, with a link to go on: the visitor comes from another site.
+    FromElsewhere,
+}
+
+/// The pages and notices that are not the program's own; replace those you like.
+///
+/// ```
+/// use continuity::prelude::*;
+/// # async fn hello(_: Request) -> Result<()> { Ok(()) }
+/// let pages = Pages::default().expired(|start| html! { p { "Gone. " a href=(start) { "From the beginning" } } });
+/// let server = Server::new(hello).pages(pages);
+/// ```
+#[derive(Clone)]
+pub struct Pages {
+    error: Arc<dyn Fn(&Problem<'_>) -> Markup + Send + Sync>,
+    expired: Draw<str>,
+    notice: Draw<Notice>,
+}
+
+impl Pages {
+    /// Errors: 400, 403, 404, 405, 413, 431, 500, 503.
+    pub fn error(mut self, draw: impl Fn(&Problem<'_>) -> Markup + Send + Sync + 'static) -> Self {
+        self.error = Arc::new(draw);
+        self
+    }
+
+    /// The session of a page is over. `draw` gets the path at which a new one starts; show it as a link.
+    pub fn expired(mut self, draw: impl Fn(&str) -> Markup + Send + Sync + 'static) -> Self {
+        self.expired = Arc::new(draw);
+        self
+    }
+
+    /// What a visitor is told about the page they came from.
+    pub fn notice(mut self, draw: impl Fn(&Notice) -> Markup + Send + Sync + 'static) -> Self {
+        self.notice = Arc::new(draw);
+        self
+    }
+
+    pub(crate) fn draw_error(&self, problem: &Problem<'_>) -> Markup {
+        (self.error)(problem)
+    }
+
+    pub(crate) fn draw_expired(&self, start: &str) -> Markup {
+        (self.expired)(start)
+    }
+
+    pub(crate) fn draw_notice(&self, notice: Notice) -> Markup {
+        (self.notice)(&notice)
+    }
+
+    /// A notice as a page of its own, with one same-site link where there is a way on.
+    pub(crate) fn notice_page(&self, notice: Notice, onward: Option<&str>) -> Markup {
+        html! {
+            (self.draw_notice(notice))
+            @if let Some(href) = onward { p { a href=(href) { "Go on" } } }
+        }
+    }
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Pages {
+            error: Arc::new(|problem| {
+                html! {
+                    h1 { (problem.status.canonical_reason().unwrap_or("Error")) }
+                    p { (problem.message) }
+                    @if let Some(id) = problem.id { p { small { "Reference: " code { (id) } } } }
+                }
+            }),
+            expired: Arc::new(|start| {
+                html! {
+                    h1 { "This page has expired" }
+                    p { "What it belonged to is over, and nothing was changed." }
+                    p { a href=(start) { "Start again" } }
+                }
+            }),
+            notice: Arc::new(|notice| {
+                html! { p role="status" { (notice_text(*notice)) } }
+            }),
+        }
+    }
+}
+
+fn notice_text(notice: Notice) -> &'static str {
+    match notice {
+        Notice::Outdated => "That came from an older page and was not applied. This is where you are now.",
+        Notice::OutdatedPrinted => {
+            "That came from an older page and was not applied. Go back to the page you were on to continue."
+        }
+        Notice::Received => "This was already received. Go back to the page you were on to continue.",
+        Notice::FromElsewhere => "You come from another site. Your place here is kept.",
+    }
+}
+
+impl std::fmt::Debug for Pages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pages").finish_non_exhaustive()
+    }
+}

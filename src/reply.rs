@@ -1,0 +1,269 @@
+//! The way back of a hit: the response while it is made, and the body that adapters send.
+
+use std::borrow::Cow;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Response, StatusCode};
+use http_body::Frame;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::page::Frames;
+
+/// Chunks that wait for a slow client before `flush` waits too.
+const CHUNKS: usize = 4;
+
+/// The response being made, and whom it goes to.
+pub(crate) struct Reply {
+    sender: Option<oneshot::Sender<Response<Body>>>,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// What was printed and not sent yet.
+    pub(crate) out: String,
+    pub(crate) title: Option<String>,
+    /// Set where the response is not a page of ours: no layout around it.
+    pub(crate) content_type: Option<HeaderValue>,
+    pub(crate) raw: Option<Bytes>,
+    pub(crate) sensitive: bool,
+    /// More was printed than a page holds.
+    pub(crate) overflow: bool,
+    stream: Option<Stream>,
+}
+
+/// A response whose head is on its way.
+struct Stream {
+    chunks: mpsc::Sender<Bytes>,
+    last: mpsc::OwnedPermit<Bytes>,
+    tail: Cow<'static, str>,
+}
+
+/// What a hit is answered with, once: the future an adapter awaits.
+#[derive(Debug)]
+pub struct Answer(oneshot::Receiver<Response<Body>>);
+
+impl Future for Answer {
+    type Output = Response<Body>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(|sent| sent.expect("a reply answers when it is dropped"))
+    }
+}
+
+impl Reply {
+    pub(crate) fn new() -> (Reply, Answer) {
+        let (sender, receiver) = oneshot::channel();
+        let reply = Reply {
+            sender: Some(sender),
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            out: String::new(),
+            title: None,
+            content_type: None,
+            raw: None,
+            sensitive: false,
+            overflow: false,
+            stream: None,
+        };
+        (reply, Answer(receiver))
+    }
+
+    /// Whether its head is on its way: too late for a status, a header or another page.
+    pub(crate) fn is_streaming(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Sends the head and what was printed; the chunk to send on, with the channel that has room for it or waits.
+    pub(crate) fn flush(&mut self, frames: &Frames) -> (mpsc::Sender<Bytes>, Bytes) {
+        if self.stream.is_none() {
+            let (head, tail) = self.wrap(frames);
+            self.out.insert_str(0, &head);
+            let (chunks, receiver) = mpsc::channel(CHUNKS);
+            let last = chunks.clone().try_reserve_owned().expect("a new channel has room");
+            self.send(Body(Content::Stream(receiver)));
+            self.stream = Some(Stream { chunks, last, tail });
+        }
+        let stream = self.stream.as_ref().expect("made above");
+        (stream.chunks.clone(), std::mem::take(&mut self.out).into())
+    }
+
+    /// Completes the response; [`Done::send`] sends it. With `keep` also as a page that can be given again, unless
+    /// it was streamed.
+    pub(crate) fn finish(mut self, frames: &Frames, keep: bool) -> (Done, Option<Kept>) {
+        if let Some(Stream { chunks: _, last, tail }) = self.stream.take() {
+            self.out.push_str(&tail);
+            return (Done::Tail(last, std::mem::take(&mut self.out).into()), None);
+        }
+        let body = match self.raw.take() {
+            Some(raw) => raw,
+            None => {
+                let (head, tail) = self.wrap(frames);
+                let mut page = String::with_capacity(head.len() + self.out.len() + tail.len());
+                page.push_str(&head);
+                page.push_str(&self.out);
+                page.push_str(&tail);
+                page.into()
+            }
+        };
+        self.head();
+        let kept =
+            keep.then(|| Kept { status: self.status, headers: self.headers.clone(), body: body.clone() });
+        (Done::Whole(self, Body::from(body)), kept)
+    }
+
+    /// Answers with a page that was kept, and this hit's own cookies.
+    pub(crate) fn repeat(mut self, kept: &Kept) {
+        let cookies: Vec<_> = self.headers.get_all(header::SET_COOKIE).iter().cloned().collect();
+        self.status = kept.status;
+        self.headers = kept.headers.clone();
+        for cookie in cookies {
+            self.headers.append(header::SET_COOKIE, cookie);
+        }
+        self.send(Body::from(kept.body.clone()));
+    }
+
+    /// What stands before and after the printed text.
+    fn wrap(&self, frames: &Frames) -> (Cow<'static, str>, Cow<'static, str>) {
+        let whole = self.content_type.is_some() || self.status.is_redirection() || is_whole(&self.out);
+        if whole { Default::default() } else { frames.around(self.title.as_deref()) }
+    }
+
+    /// Fills in the header fields every response has.
+    fn head(&mut self) {
+        let kind = self.content_type.take().unwrap_or(HeaderValue::from_static("text/html; charset=utf-8"));
+        let cache = if self.sensitive { "no-store" } else { "private, no-cache" };
+        self.headers.insert(header::CONTENT_TYPE, kind);
+        self.headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(cache));
+        self.headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    }
+
+    fn send(&mut self, body: Body) {
+        if matches!(body.0, Content::Stream(_)) {
+            self.head();
+        }
+        let Some(sender) = self.sender.take() else { return };
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = std::mem::take(&mut self.headers);
+        // A client that has gone away is no concern of the session's.
+        drop(sender.send(response));
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if self.sender.is_some() {
+            self.status = StatusCode::SERVICE_UNAVAILABLE;
+            self.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            self.content_type = Some(HeaderValue::from_static("text/plain; charset=utf-8"));
+            self.head();
+            self.send(Body::from(Bytes::from_static(b"Please try again in a moment.\n")));
+        }
+    }
+}
+
+/// A complete response that was not sent yet.
+#[must_use]
+pub(crate) enum Done {
+    Whole(Reply, Body),
+    Tail(mpsc::OwnedPermit<Bytes>, Bytes),
+}
+
+impl Done {
+    pub(crate) fn send(self) {
+        match self {
+            Done::Whole(mut reply, body) => reply.send(body),
+            Done::Tail(last, chunk) => drop(last.send(chunk)),
+        }
+    }
+}
+
+/// Whether the program printed a whole document: then no layout goes around it.
+fn is_whole(out: &str) -> bool {
+    let start = out.trim_start().as_bytes();
+    let begins = |with: &[u8]| start.len() >= with.len() && start[..with.len()].eq_ignore_ascii_case(with);
+    begins(b"<!doctype") || begins(b"<html")
+}
+
+/// A response that can be given again.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Kept {
+    pub(crate) fn bytes(&self) -> usize {
+        self.body.len()
+    }
+}
+
+/// A response's body: all at once, or as the session flushes it.
+pub struct Body(Content);
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Body").field("size", &http_body::Body::size_hint(self)).finish_non_exhaustive()
+    }
+}
+
+enum Content {
+    Full(Option<Bytes>),
+    Stream(mpsc::Receiver<Bytes>),
+    #[cfg(feature = "files")]
+    File(tower_http::services::fs::ServeFileSystemResponseBody),
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Body(Content::Full(Some(bytes).filter(|bytes| !bytes.is_empty())))
+    }
+}
+
+#[cfg(feature = "files")]
+impl From<tower_http::services::fs::ServeFileSystemResponseBody> for Body {
+    fn from(file: tower_http::services::fs::ServeFileSystemResponseBody) -> Self {
+        Body(Content::File(file))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match &mut self.0 {
+            Content::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Content::Stream(chunks) => {
+                chunks.poll_recv(cx).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
+            }
+            #[cfg(feature = "files")]
+            Content::File(file) => Pin::new(file).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Content::Full(bytes) => bytes.is_none(),
+            Content::Stream(_) => false,
+            #[cfg(feature = "files")]
+            Content::File(file) => file.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        match &self.0 {
+            Content::Full(bytes) => {
+                http_body::SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Content::Stream(_) => http_body::SizeHint::default(),
+            #[cfg(feature = "files")]
+            Content::File(file) => file.size_hint(),
+        }
+    }
+}

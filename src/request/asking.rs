@@ -1,0 +1,154 @@
+//! Asking for a hit: what `next`, `choose` and `ask` have in common, and `next` itself.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::Request;
+use crate::error::Error;
+use crate::hit::{Hit, Site};
+use crate::page::Notice;
+use crate::session::Session;
+use crate::session::queue::Asked;
+
+/// A verb's place in the queue. Dropping it before it got its hit gives the place up and loses no hit.
+pub(super) struct Asking<'a> {
+    request: Option<&'a mut Request>,
+    asked: bool,
+}
+
+impl<'a> Asking<'a> {
+    pub(super) fn new(request: &'a mut Request) -> Self {
+        Asking { request: Some(request), asked: false }
+    }
+
+    pub(super) fn request(&mut self) -> &mut Request {
+        self.request.as_mut().expect("a verb is not polled after it returned")
+    }
+
+    /// True once: before the first poll.
+    pub(super) fn begins(&mut self) -> bool {
+        !std::mem::replace(&mut self.asked, true)
+    }
+
+    /// The next hit in line, not taken yet.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<Hit>, Error>> {
+        let session = self.request().session.clone();
+        // The session's own waker points to the session; any other is one of a combinator inside the program.
+        let own = std::ptr::eq(cx.waker().data().cast(), Arc::as_ptr(&session));
+        match session.queue.ask((!own).then(|| cx.waker())) {
+            Asked::Hit(hit) => Poll::Ready(Ok(hit)),
+            Asked::Closing => Poll::Ready(Err(Error::closing())),
+            Asked::Nothing => {
+                if session.talk(|talk| talk.fleeting && talk.current.is_none()) {
+                    session.die_now();
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The hit was taken: the verb is done.
+    pub(super) fn taken(&mut self, hit: Box<Hit>, answer: u64) -> &'a mut Request {
+        let request = self.request.take().expect("a verb is not polled after it returned");
+        request.take(hit, answer);
+        request
+    }
+
+    /// Answers a hit that was not taken. A connection that runs the session is let go before the next hit.
+    pub(super) fn answer(&mut self, hit: Box<Hit>) {
+        let session = &self.request().session;
+        let done = session.core.complete(hit, false).0;
+        session.queue.answered();
+        done.send();
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if let Some(request) = self.request.take().filter(|_| self.asked) {
+            request.session.queue.unask();
+            // Links of the page that was given up are not links of the next one.
+            request.session.talk(|talk| talk.step += 1);
+        }
+    }
+}
+
+/// The future of [`Request::next`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Next<'a> {
+    asking: Asking<'a>,
+}
+
+impl<'a> Next<'a> {
+    pub(super) fn new(request: &'a mut Request) -> Self {
+        Next { asking: Asking::new(request) }
+    }
+}
+
+impl<'a> Future for Next<'a> {
+    type Output = Result<&'a mut Request, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.asking.begins() {
+            self.asking.request().complete(true)?;
+        }
+        loop {
+            let hit = ready!(self.asking.poll(cx))?;
+            let session = self.asking.request().session.clone();
+            match on_printed(&session, &hit) {
+                Verdict::Take => return Poll::Ready(Ok(self.asking.taken(hit, 0))),
+                Verdict::Repeat => {
+                    session.queue.answered();
+                    session.core.repeat(&session, hit);
+                }
+                Verdict::Notice(notice) => {
+                    let mut hit = hit;
+                    let onward = (notice == Notice::FromElsewhere).then(|| own_path(&hit));
+                    hit.reply.out = session.core.pages.notice_page(notice, onward.as_deref()).into_string();
+                    self.asking.answer(hit);
+                }
+            }
+        }
+    }
+}
+
+/// What a hit means to a page that was printed.
+enum Verdict {
+    Take,
+    Repeat,
+    Notice(Notice),
+}
+
+fn on_printed(session: &Session, hit: &Hit) -> Verdict {
+    let applied = session.talk(|talk| talk.applied);
+    let Some(token) = hit.token() else {
+        // Whatever a link on another site says, the visitor did not say it.
+        return if hit.site() == Site::Cross {
+            Verdict::Notice(Notice::FromElsewhere)
+        } else {
+            Verdict::Take
+        };
+    };
+    let ours = session.core.seal.open(session.serial, &token).is_some();
+    if ours && session.core.seal.answer(hit.query(), hit.body()) == applied {
+        Verdict::Repeat
+    } else {
+        Verdict::Notice(Notice::OutdatedPrinted)
+    }
+}
+
+/// The same place by a link of our own: path and query, one slash in front so that it stays on this host.
+fn own_path(hit: &Hit) -> String {
+    let path = hit.full_path().trim_start_matches('/');
+    match hit.query() {
+        "" => format!("/{path}"),
+        query => format!("/{path}?{query}"),
+    }
+}
+
+impl std::fmt::Debug for Next<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Next").finish_non_exhaustive()
+    }
+}

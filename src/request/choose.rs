@@ -1,0 +1,454 @@
+//! `choose`: shows a page, waits, and returns the value behind the link, button or form that was used.
+//!
+//! A choice's value is data, sealed into its link; nothing is kept per link. The page is drawn by its closure as often
+//! as needed: when it is shown, when it is shown again, and to find the form or callback that was used. So a page
+//! closure reads and draws; what changes the world stands after the `await`.
+
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::StatusCode;
+use maud::{Markup, PreEscaped, Render, html};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::asking::Asking;
+use super::form::Form;
+use super::{Request, response};
+use crate::error::Error;
+use crate::hit::{Hit, Site};
+use crate::mapper::Cut;
+use crate::page::Notice;
+use crate::session::Session;
+use crate::step::{LINK, PARAM, Token};
+
+impl Request {
+    /// Shows a page and returns the value behind the link, button or form that the visitor uses on it.
+    ///
+    /// Any other hit is shown the page again, with a notice if it came from an older page. What was printed before
+    /// belongs to the page. Fails when the session is closing, when a value cannot be sealed, and with the page.
+    ///
+    /// ```
+    /// use continuity::prelude::*;
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// enum Op { Inc, Set(Number) }
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Number { number: i64 }
+    ///
+    /// async fn counter(mut req: Request) -> Result<()> {
+    ///     let mut count = 0;
+    ///     loop {
+    ///         count = match req.choose(|c| html! {
+    ///             h1 { "Count: " (count) }
+    ///             (c.link("++", Op::Inc))
+    ///             (c.form(Op::Set, |f| html! { (f.number("number")) button { "Set" } }))
+    ///         }).await? {
+    ///             Op::Inc => count + 1,
+    ///             Op::Set(Number { number }) => number,
+    ///         };
+    ///     }
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn choose<T, F, R>(&mut self, page: F) -> impl Future<Output = Result<T, Error>>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Fn(&Choices<'_, T>) -> R,
+        R: Render,
+    {
+        self.choose_at::<_, _, _, ByValue>(Location::caller(), page)
+    }
+
+    /// Asks a yes-or-no question on a page of its own.
+    #[track_caller]
+    pub fn confirm(&mut self, question: impl Render) -> impl Future<Output = Result<bool, Error>> {
+        self.choose_at::<_, _, _, ByValue>(Location::caller(), move |c| {
+            html! { p { (question) } (c.link("Yes", true)) " " (c.link("No", false)) }
+        })
+    }
+
+    /// Tells something on a page of its own, until the visitor goes on.
+    #[track_caller]
+    pub fn inform(&mut self, message: impl Render) -> impl Future<Output = Result<(), Error>> {
+        self.choose_at::<_, _, _, ByValue>(Location::caller(), move |c| {
+            html! { p { (message) } (c.link("OK", ())) }
+        })
+    }
+
+    /// Shows a page whose links run code on `state`; waits, and runs what is behind the one that was used.
+    ///
+    /// ```
+    /// use continuity::prelude::*;
+    ///
+    /// async fn counter(mut req: Request) -> Result<()> {
+    ///     let mut count = 0;
+    ///     loop {
+    ///         req.callbacks(&mut count, |c, count| html! {
+    ///             "Count: " (count) (c.link("++", |count| *count += 1)) (c.link("--", |count| *count -= 1))
+    ///         }).await?;
+    ///     }
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn callbacks<S, F, R>(&mut self, state: &mut S, page: F) -> impl Future<Output = Result<(), Error>>
+    where
+        F: Fn(&Callbacks<'_, '_, S>, &S) -> R,
+        R: Render,
+    {
+        let place = Location::caller();
+        async move {
+            let draw = |choices: &Choices<'_, Callback<S>>| page(&Callbacks(choices), state);
+            let callback = self.choose_at::<_, _, _, ByPart>(place, draw).await?;
+            callback(state);
+            Ok(())
+        }
+    }
+
+    pub(super) fn choose_at<T, F, R, K>(
+        &mut self,
+        place: &'static Location<'static>,
+        page: F,
+    ) -> Choose<'_, T, F, K>
+    where
+        F: Fn(&Choices<'_, T>) -> R,
+    {
+        self.stand_at(place);
+        Choose { asking: Asking::new(self), page, kind: PhantomData }
+    }
+}
+
+type Callback<S> = Box<dyn FnOnce(&mut S) + Send>;
+
+/// How the value of a link is found: it is sealed in the token.
+pub(super) enum ByValue {}
+
+/// How the value of a link is found: the page is drawn again, up to the link.
+pub(super) enum ByPart {}
+
+/// Opens what is sealed in a link.
+pub(super) trait Open<T> {
+    #[doc(hidden)]
+    fn open(token: &Token) -> Option<T>;
+}
+
+impl<T: DeserializeOwned> Open<T> for ByValue {
+    fn open(token: &Token) -> Option<T> {
+        token.value()
+    }
+}
+
+impl<T> Open<T> for ByPart {
+    fn open(_: &Token) -> Option<T> {
+        None
+    }
+}
+
+/// The future of [`Request::choose`].
+#[must_use = "futures do nothing unless awaited"]
+pub(super) struct Choose<'a, T, F, K> {
+    asking: Asking<'a>,
+    page: F,
+    kind: PhantomData<fn() -> (T, K)>,
+}
+
+impl<T, F, K> Unpin for Choose<'_, T, F, K> {}
+
+impl<T, F, R, K> Future for Choose<'_, T, F, K>
+where
+    F: Fn(&Choices<'_, T>) -> R,
+    R: Render,
+    K: Open<T>,
+{
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if this.asking.begins() {
+            this.show_first()?;
+        }
+        loop {
+            let hit = ready!(this.asking.poll(cx))?;
+            if let Some(value) = this.consider(hit)? {
+                return Poll::Ready(Ok(value));
+            }
+        }
+    }
+}
+
+/// What a hit means to a page that is drawn by a closure.
+enum Verdict<T> {
+    Take(T),
+    /// A form or a callback of the page was used: draw the page to find it.
+    Find(u32),
+    Redraw(Option<Notice>),
+}
+
+impl<T, F, R, K> Choose<'_, T, F, K>
+where
+    F: Fn(&Choices<'_, T>) -> R,
+    R: Render,
+    K: Open<T>,
+{
+    /// Shows the page as the response in hand. What was printed so far is part of it.
+    fn show_first(&mut self) -> Result<(), Error> {
+        let session = self.asking.request().session.clone();
+        let cut = session.talk(|talk| talk.current.as_ref().map(|hit| hit.cut.clone())).unwrap_or_default();
+        let (page, _) = self.draw(&session, &cut, None, None)?;
+        {
+            let mut state = session.queue.lock();
+            let printed = state.talk.current.as_ref().map_or("", |hit| &hit.reply.out).to_owned();
+            if !printed.is_empty() {
+                state.extra().prefix = printed;
+            }
+        }
+        response::add(&session, &page);
+        self.asking.request().complete(false)
+    }
+
+    /// Decides on a hit: takes it and returns its value, or shows it the page.
+    fn consider(&mut self, hit: Box<Hit>) -> Result<Option<T>, Error> {
+        let session = self.asking.request().session.clone();
+        let answer = session.core.seal.answer(hit.query(), hit.body());
+        let (notice, part) = match verdict::<T, K>(&session, &hit, answer) {
+            Verdict::Take(value) => {
+                self.asking.taken(hit, answer);
+                return Ok(Some(value));
+            }
+            Verdict::Find(part) => (None, Some(part)),
+            Verdict::Redraw(notice) => (notice, None),
+        };
+        // While the page is drawn the hit is in the session's hand: if drawing fails, the failure answers it.
+        let hand = InHand::new(&session, hit);
+        let submitted = part.map(|part| (part, hand.hit()));
+        let (page, value) = self.draw(&session, &hand.hit().cut, notice, submitted)?;
+        let mut hit = hand.release();
+        if let Some(value) = value {
+            self.asking.taken(hit, answer);
+            return Ok(Some(value));
+        }
+        if part.is_some() {
+            hit.reply.status = StatusCode::UNPROCESSABLE_ENTITY;
+        }
+        hit.reply.out = session.queue.lock().peek_extra().map_or(String::new(), |extra| extra.prefix.clone());
+        hit.reply.out.push_str(&page);
+        self.asking.answer(hit);
+        Ok(None)
+    }
+
+    fn draw(
+        &self,
+        session: &Session,
+        cut: &Cut,
+        notice: Option<Notice>,
+        submitted: Option<(u32, &Hit)>,
+    ) -> Result<(String, Option<T>), Error> {
+        let choices = Choices {
+            session,
+            step: session.talk(|talk| talk.step),
+            cut,
+            notice,
+            placed: Cell::new(false),
+            parts: Cell::new(LINK),
+            submitted,
+            value: RefCell::new(None),
+            failed: RefCell::new(None),
+        };
+        let mut page = (self.page)(&choices).render().into_string();
+        if let Some(error) = choices.failed.take() {
+            return Err(error);
+        }
+        if !choices.placed.get() && notice.is_some() {
+            page.insert_str(0, &choices.notice().into_string());
+        }
+        Ok((page, choices.value.take()))
+    }
+}
+
+fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, answer: u64) -> Verdict<T> {
+    if hit.site() == Site::Cross {
+        return Verdict::Redraw(None);
+    }
+    let Some(token) = hit.token() else { return Verdict::Redraw(None) };
+    let (step, applied) = session.talk(|talk| (talk.step, talk.applied));
+    match session.core.seal.open(session.serial, &token) {
+        Some(token) if token.step == step && token.part != LINK => Verdict::Find(token.part),
+        Some(token) if token.step == step => match K::open(&token) {
+            Some(value) => Verdict::Take(value),
+            None => Verdict::Redraw(Some(Notice::Outdated)),
+        },
+        Some(_) if answer == applied => Verdict::Redraw(None),
+        _ => Verdict::Redraw(Some(Notice::Outdated)),
+    }
+}
+
+/// A hit that is the session's if drawing its page panics or fails.
+struct InHand<'s> {
+    session: &'s Session,
+    hit: Option<Box<Hit>>,
+}
+
+impl<'s> InHand<'s> {
+    fn new(session: &'s Session, hit: Box<Hit>) -> Self {
+        InHand { session, hit: Some(hit) }
+    }
+
+    fn hit(&self) -> &Hit {
+        self.hit.as_ref().expect("released once, by value")
+    }
+
+    fn release(mut self) -> Box<Hit> {
+        self.hit.take().expect("released once, by value")
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        if let Some(hit) = self.hit.take() {
+            self.session.talk(|talk| talk.current = Some(hit));
+        }
+    }
+}
+
+/// What a page of [`Request::choose`] is drawn with: makes its links, buttons and forms.
+pub struct Choices<'a, T> {
+    session: &'a Session,
+    step: u32,
+    cut: &'a Cut,
+    notice: Option<Notice>,
+    placed: Cell<bool>,
+    parts: Cell<u32>,
+    submitted: Option<(u32, &'a Hit)>,
+    value: RefCell<Option<T>>,
+    failed: RefCell<Option<Error>>,
+}
+
+impl<T> Choices<'_, T> {
+    /// A link that stands for a value. The value is signed, not hidden; at most [`token`](crate::Limits::token) bytes.
+    pub fn link(&self, text: impl Render, value: T) -> Markup
+    where
+        T: Serialize,
+    {
+        let token = self.seal(LINK, &value, &text);
+        html! { a href=(self.href(Some(&token))) { (text) } }
+    }
+
+    /// A button that stands for a value.
+    pub fn button(&self, text: impl Render, value: T) -> Markup
+    where
+        T: Serialize,
+    {
+        let token = self.seal(LINK, &value, &text);
+        html! { form method="post" action=(self.href(None)) { button name=(PARAM) value=(token) { (text) } } }
+    }
+
+    /// A form as one choice: what is filled in becomes `A`, and `make` makes the choice of it. Shown again with its
+    /// errors until it is right.
+    pub fn form<A, R>(&self, make: impl FnOnce(A) -> T, page: impl FnOnce(&Form<'_, A>) -> R) -> Markup
+    where
+        A: DeserializeOwned,
+        R: Render,
+    {
+        let part = self.part();
+        let form = Form::new(self.used(part));
+        let inside = page(&form).render();
+        if let Some(answer) = form.into_answer() {
+            *self.value.borrow_mut() = Some(make(answer));
+        }
+        let token = self.seal(part, &(), &"a form");
+        html! {
+            form method="post" action=(self.href(None)) {
+                input type="hidden" name=(PARAM) value=(token);
+                (inside)
+            }
+        }
+    }
+
+    /// What the visitor is told if they come from an older page. If a page does not place it, it stands on top.
+    pub fn notice(&self) -> Markup {
+        self.placed.set(true);
+        match self.notice {
+            Some(notice) => self.session.core.pages.draw_notice(notice),
+            None => PreEscaped(String::new()),
+        }
+    }
+
+    /// The program's own state: see [`Request::app`].
+    pub fn app<A: Send + Sync + 'static>(&self) -> Arc<A> {
+        self.session.core.app()
+    }
+
+    /// A link whose value is made when the page is drawn to find it.
+    fn part_link(&self, text: impl Render, make: impl FnOnce() -> T) -> Markup {
+        let part = self.part();
+        if self.used(part).is_some() {
+            *self.value.borrow_mut() = Some(make());
+        }
+        let token = self.seal(part, &(), &text);
+        html! { a href=(self.href(Some(&token))) { (text) } }
+    }
+
+    fn part(&self) -> u32 {
+        self.parts.set(self.parts.get() + 1);
+        self.parts.get()
+    }
+
+    fn used(&self, part: u32) -> Option<&Hit> {
+        self.submitted.filter(|(used, _)| *used == part).map(|(_, hit)| hit)
+    }
+
+    fn seal<V: Serialize>(&self, part: u32, value: &V, text: &impl Render) -> String {
+        let core = &self.session.core;
+        core.seal.seal(self.session.serial, self.step, part, value, core.limits.token).unwrap_or_else(
+            |error| {
+                let what = format!("the choice `{}` cannot be made", text.render().into_string());
+                self.failed.borrow_mut().get_or_insert(Error::caused(what, error));
+                String::new()
+            },
+        )
+    }
+
+    /// A link to the same place with what the session's links carry on.
+    fn href(&self, token: Option<&str>) -> String {
+        if self.cut.carried.is_empty() {
+            return token.map_or("?".into(), |token| ["?", PARAM, "=", token].concat());
+        }
+        let mut query = form_urlencoded::Serializer::new(String::from("?"));
+        query.extend_pairs(&self.cut.carried);
+        if let Some(token) = token {
+            query.append_pair(PARAM, token);
+        }
+        query.finish()
+    }
+}
+
+/// What a page of [`Request::callbacks`] is drawn with.
+pub struct Callbacks<'a, 'c, S>(&'a Choices<'c, Callback<S>>);
+
+impl<S> Callbacks<'_, '_, S> {
+    /// A link that runs `callback` on the state.
+    pub fn link(&self, text: impl Render, callback: impl FnOnce(&mut S) + Send + 'static) -> Markup {
+        self.0.part_link(text, || Box::new(callback))
+    }
+
+    /// What the visitor is told if they come from an older page: see [`Choices::notice`].
+    pub fn notice(&self) -> Markup {
+        self.0.notice()
+    }
+}
+
+impl<T> std::fmt::Debug for Choices<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Choices").field("step", &self.step).finish_non_exhaustive()
+    }
+}
+
+impl<S> std::fmt::Debug for Callbacks<'_, '_, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Callbacks").field(self.0).finish()
+    }
+}

@@ -1,0 +1,212 @@
+//! What your code holds: the request, and its verbs.
+//!
+//! A [`Request`] is one pointer. The hit in hand lives with the session, so that a session that waits holds nothing of
+//! the last one. Verbs that ask for a hit ([`next`](Request::next), [`choose`](Request::choose),
+//! [`ask`](Request::ask) and what is built on them) complete the response; all else adds to it.
+
+mod asking;
+mod choose;
+#[cfg(feature = "cookies")]
+mod cookies;
+mod effect;
+mod form;
+mod params;
+mod response;
+#[cfg(feature = "multipart")]
+pub(crate) mod upload;
+
+use std::net::SocketAddr;
+use std::panic::Location;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Method;
+
+pub use asking::Next;
+pub use choose::{Callbacks, Choices};
+pub use effect::Key;
+pub use form::Form;
+pub use params::FromParam;
+
+use crate::error::Error;
+use crate::hit::Hit;
+use crate::session::Session;
+
+/// One visitor's requests, one after the other: what a session function is given.
+///
+/// ```
+/// use continuity::prelude::*;
+///
+/// async fn greet(mut req: Request) -> Result<()> {
+///     req.print(html! { form { "Your name " input name="name"; } });
+///     let name: String = req.next().await?.param("name")?;
+///     req.print(html! { "Hello, " (name) "!" });
+///     Ok(())
+/// }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # #[cfg(feature = "test")] {
+/// # use continuity::test::Browser;
+/// # let mut browser = Browser::new(greet);
+/// # browser.get("/").await.fill("name", "Ada").submit().await.shows("Hello, Ada!");
+/// # } }
+/// ```
+pub struct Request {
+    session: Arc<Session>,
+}
+
+impl Request {
+    pub(crate) fn new(session: Arc<Session>) -> Self {
+        Request { session }
+    }
+
+    /// Completes the response and waits for the visitor's next request. Parameters are the new request's then.
+    ///
+    /// Cancel-safe: a hit is taken only by the poll that returns it. Fails when the session is closing.
+    #[track_caller]
+    pub fn next(&mut self) -> Next<'_> {
+        self.stand_at(Location::caller());
+        Next::new(self)
+    }
+
+    /// The method of the hit in hand.
+    pub fn method(&self) -> Method {
+        self.hit(|hit| hit.method().clone())
+    }
+
+    /// The path below the flow's mount, beginning with `/`, as it came (not decoded).
+    pub fn path(&self) -> String {
+        self.hit(|hit| hit.path().to_owned())
+    }
+
+    /// Where the flow is mounted: what stands before [`path`](Self::path) in the URL; empty at the root.
+    pub fn mount(&self) -> String {
+        self.hit(|hit| hit.mount_path().to_owned())
+    }
+
+    /// The first header field of this name, if it is text.
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.hit(|hit| hit.header(name).map(str::to_owned))
+    }
+
+    /// All header fields.
+    pub fn headers(&self) -> http::HeaderMap {
+        self.hit(|hit| hit.headers().clone())
+    }
+
+    /// The body as it came.
+    pub fn body(&self) -> Bytes {
+        self.hit(|hit| hit.body().clone())
+    }
+
+    /// The path and query as they came.
+    pub fn uri(&self) -> String {
+        self.hit(|hit| match hit.query() {
+            "" => hit.full_path().to_owned(),
+            query => [hit.full_path(), "?", query].concat(),
+        })
+    }
+
+    /// The protocol's version.
+    pub fn version(&self) -> http::Version {
+        self.hit(|hit| hit.version())
+    }
+
+    /// The client's address; `None` where the protocol has none, and between hits.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.session.talk(|talk| talk.current.as_ref().and_then(|hit| hit.peer()))
+    }
+
+    /// The visitor's id as the client holds it: put it into links and forms where the flow names its visitors by
+    /// parameter ([`Map::by_param`](crate::Map::by_param)). Who has it is the visitor.
+    pub fn session_id(&self) -> String {
+        self.session.core.keys.sign(self.session.visitor())
+    }
+
+    /// Gives the visitor a new id, at login. The old one is dead at once, on all their sessions; it still opens the
+    /// repeat of this very submit. Fails between hits, when the response has begun, and where a mapper
+    /// [names](crate::Identity::named) the visitor.
+    pub fn rotate_id(&mut self) -> Result<(), Error> {
+        self.before_head("rotate_id")?;
+        if self.session.talk(|talk| talk.current.as_ref().is_some_and(|hit| hit.cut.named)) {
+            return Err(Error::new("rotate_id: the mapper names this visitor; there is no id to change"));
+        }
+        let answer = self.session.talk(|talk| talk.applied);
+        self.session.core.rotate(&self.session, answer);
+        let session = self.session.clone();
+        self.session.talk(|talk| {
+            if let Some(hit) = &mut talk.current {
+                session.core.reintroduce(&session, hit);
+            }
+        });
+        Ok(())
+    }
+
+    /// The program's own state of this type, given by [`Server::app`](crate::Server::app). Owned: it can go into
+    /// `once` and `read`.
+    ///
+    /// # Panics
+    /// If the server was given none of this type.
+    pub fn app<T: Send + Sync + 'static>(&self) -> Arc<T> {
+        self.session.core.app()
+    }
+
+    /// Where the program waits, for the log and for whoever looks in.
+    fn stand_at(&self, place: &'static Location<'static>) {
+        self.session.talk(|talk| talk.place = place);
+    }
+
+    /// Looks at the hit in hand; between hits at an empty one.
+    fn hit<R>(&self, look: impl FnOnce(&Hit) -> R) -> R {
+        let mut look = Some(look);
+        let seen = self
+            .session
+            .talk(|talk| talk.current.as_deref().map(|hit| look.take().expect("called once")(hit)));
+        seen.unwrap_or_else(|| {
+            let (empty, _answer) = Hit::new(http::Request::new(Bytes::new()), None);
+            look.take().expect("not called above")(&empty)
+        })
+    }
+
+    /// Completes the response in hand, if there is one. With `keep` its page can be repeated.
+    fn complete(&mut self, keep: bool) -> Result<(), Error> {
+        let (hit, applied) = self.session.talk(|talk| (talk.current.take(), talk.applied));
+        let Some(hit) = hit else { return Ok(()) };
+        if hit.reply.overflow {
+            let limit = self.session.core.limits.page;
+            self.session.talk(|talk| talk.current = Some(hit));
+            return Err(Error::new(format!(
+                "the response has more than {limit} bytes: send it in parts by `flush`"
+            )));
+        }
+        let done = self.session.finish(hit, keep && applied != 0);
+        self.session.queue.answered();
+        done.send();
+        Ok(())
+    }
+
+    /// Takes a hit: it is in hand now, and the last step is done.
+    fn take(&mut self, mut hit: Box<Hit>, answer: u64) {
+        let session = &self.session;
+        let kept = {
+            let mut state = session.queue.lock();
+            if let Some(extra) = state.peek_extra() {
+                extra.prefix = String::new();
+                hit.reply.out = std::mem::take(&mut extra.between);
+            }
+            state.tidy();
+            state.talk.current = Some(hit);
+            state.talk.step += 1;
+            state.talk.applied = answer;
+            std::mem::take(&mut state.talk.kept)
+        };
+        if kept {
+            session.core.kept.remove(session.serial);
+        }
+    }
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request").field("session", &self.session.serial).finish_non_exhaustive()
+    }
+}

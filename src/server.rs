@@ -1,0 +1,348 @@
+//! The server: wires adapters, flows and limits together. The only way to start.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use maud::Markup;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::adapter::{Adapter, Listening, Stop};
+use crate::engine::{Clock, Core, Engine};
+use crate::error::{Error, Result};
+use crate::flow::Flow;
+use crate::limits::Limits;
+use crate::mapper::key::Keys;
+use crate::mapper::reap::{Addresses, Dying, TICK};
+use crate::mapper::rotate::Rotated;
+use crate::page::{Frames, Page, Pages};
+use crate::session::kept::KeptPages;
+use crate::session::table::Table;
+use crate::session::watch as watcher;
+use crate::step::Seal;
+
+/// Where monitors of the service ask whether it lives.
+const HEALTH: &str = "/healthz";
+/// Bytes of a key that is a key.
+const KEY: usize = 32;
+
+/// A server: one or several flows behind any number of adapters.
+///
+/// ```no_run
+/// use continuity::prelude::*;
+///
+/// async fn hello(mut req: Request) -> Result<()> {
+///     req.print("Hello, world!");
+///     Ok(())
+/// }
+///
+/// #[tokio::main]
+/// async fn main() -> Result<()> {
+///     Server::new(hello).listen(Http::on(8080)).run().await
+/// }
+/// ```
+#[must_use = "a server does nothing until it runs"]
+pub struct Server {
+    flows: Vec<Flow>,
+    apps: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    cookie: Option<String>,
+    health: String,
+    keys: Vec<Vec<u8>>,
+    frames: Frames,
+    pages: Pages,
+    limits: Limits,
+    #[cfg(feature = "files")]
+    files: Option<crate::files::Files>,
+    adapters: Vec<Box<dyn Adapter>>,
+}
+
+impl Server {
+    /// A server whose visitors all run this flow, whatever the path: a session function, or a [`Flow`].
+    pub fn new(flow: impl Into<Flow>) -> Self {
+        Server {
+            flows: vec![flow.into()],
+            apps: HashMap::new(),
+            cookie: None,
+            health: HEALTH.to_owned(),
+            keys: Vec::new(),
+            frames: Frames::default(),
+            pages: Pages::default(),
+            limits: Limits::default(),
+            #[cfg(feature = "files")]
+            files: None,
+            adapters: Vec::new(),
+        }
+    }
+
+    /// Another flow, for this path and all below it. A visitor has a session in each.
+    pub fn mount(mut self, path: &str, flow: impl Into<Flow>) -> Self {
+        self.flows.push(flow.into().mounted(path));
+        self
+    }
+
+    /// State of the program's own, one value a type: [`Request::app`](crate::Request::app).
+    pub fn app<T: Send + Sync + 'static>(mut self, state: T) -> Self {
+        self.apps.insert(TypeId::of::<T>(), Arc::new(state));
+        self
+    }
+
+    /// A way in.
+    pub fn listen(mut self, adapter: impl Adapter) -> Self {
+        self.adapters.push(Box::new(adapter));
+        self
+    }
+
+    /// The name of the visitors' cookie. Default: `sid_` and the first adapter's port, so that two servers of one
+    /// host do not take each other's.
+    pub fn cookie(mut self, name: impl Into<String>) -> Self {
+        self.cookie = Some(name.into());
+        self
+    }
+
+    /// A secret to sign visitors' ids with, 32 bytes or more (`openssl rand -hex 32`). Several can be given, oldest
+    /// first: the last one signs, all verify. Default: a fresh one at each start.
+    pub fn key(mut self, secret: impl AsRef<[u8]>) -> Self {
+        self.keys.push(secret.as_ref().to_vec());
+        self
+    }
+
+    /// What is around every page. The default has doctype, charset and viewport, and nothing else. Documents that
+    /// begin with `<!doctype` or `<html` are left as they are.
+    ///
+    /// ```
+    /// # use continuity::prelude::*;
+    /// # async fn hello(_: Request) -> Result<()> { Ok(()) }
+    /// let server = Server::new(hello).layout(|page| html! {
+    ///     (maud::DOCTYPE)
+    ///     html lang="en" {
+    ///         head { meta charset="utf-8"; title { (page.title().unwrap_or("My shop")) } }
+    ///         body { main { (page.body()) } }
+    ///     }
+    /// });
+    /// ```
+    pub fn layout(mut self, layout: impl Fn(&Page<'_>) -> Markup + Send + Sync + 'static) -> Self {
+        self.frames = Frames::new(layout);
+        self
+    }
+
+    /// The pages visitors meet when something is not as it should be.
+    pub fn pages(mut self, pages: Pages) -> Self {
+        self.pages = pages;
+        self
+    }
+
+    /// Changes bounds and timeouts: see [`Limits`].
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    /// The path that answers `ok` and starts no session. Default: `/healthz`.
+    pub fn health(mut self, path: impl Into<String>) -> Self {
+        self.health = path.into();
+        self
+    }
+
+    /// Serves files from a folder: GET of a path whose last segment has a dot in it.
+    #[cfg(feature = "files")]
+    pub fn files(mut self, folder: impl AsRef<std::path::Path>) -> Self {
+        self.files = Some(crate::files::Files::new(folder.as_ref()));
+        self
+    }
+
+    /// Which paths are files, in place of "the last segment has a dot in it". After [`files`](Self::files).
+    #[cfg(feature = "files")]
+    pub fn files_if(mut self, is_file: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.files = self.files.map(|files| files.only(is_file));
+        self
+    }
+
+    /// Listens, then serves until SIGTERM or SIGINT. Then: accepts no more, answers what is in flight, tells the
+    /// sessions to end, and returns; a second signal returns at once.
+    #[cfg(feature = "http")]
+    pub async fn run(self) -> Result<()> {
+        self.bind().await?.run().await
+    }
+
+    /// Opens all adapters: their addresses are known then, and clients wait in line until it runs.
+    pub async fn bind(mut self) -> Result<Bound, Error> {
+        if self.adapters.is_empty() {
+            return Err(Error::new("the server has no way in: add one, like `.listen(Http::on(8080))`"));
+        }
+        let mut listening = Vec::new();
+        for adapter in std::mem::take(&mut self.adapters) {
+            listening.push(adapter.bind().await?);
+        }
+        if self.cookie.is_none() {
+            let port = listening
+                .first()
+                .and_then(|first| first.address().rsplit_once(':').map(|(_, port)| port.to_owned()));
+            self.cookie = port.map(|port| format!("sid_{port}"));
+        }
+        Ok(Bound { engine: self.into_engine()?, listening })
+    }
+
+    /// The server without its adapters: for tests, and for serving its hits yourself. Call it on a tokio runtime.
+    pub(crate) fn into_engine(mut self) -> Result<Owned, Error> {
+        self.check()?;
+        // The root first; of the mounts the longest first, so that the first that fits is the right one.
+        self.flows[1..].sort_by_key(|flow| std::cmp::Reverse(flow.mount().len()));
+        let core = Arc::new(Core {
+            keys: Keys::new(&self.keys),
+            seal: Seal::new(),
+            kept: KeptPages::new(self.limits.kept_page, self.limits.kept_pages),
+            flows: self.flows,
+            apps: self.apps,
+            cookie: self.cookie.unwrap_or_else(|| "sid".to_owned()),
+            health: self.health,
+            frames: self.frames,
+            pages: self.pages,
+            #[cfg(feature = "files")]
+            files: self.files,
+            limits: self.limits,
+            table: Table::new(),
+            addresses: Addresses::default(),
+            dying: Dying::default(),
+            rotated: Rotated::default(),
+            clock: Clock::new(),
+            runtime: tokio::runtime::Handle::current(),
+        });
+        core.start_reaper();
+        watcher::enrol(&core);
+        Ok(Owned(Engine(core)))
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let token = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        if let Some(name) = self.cookie.as_deref().filter(|name| name.is_empty() || !name.chars().all(token))
+        {
+            return Err(Error::new(format!("cookie {name:?}: use letters, digits, `_`, `-` and `.`")));
+        }
+        if let Some(at) = self.keys.iter().position(|key| key.len() < KEY) {
+            return Err(Error::new(format!(
+                "key {}: a key has at least {KEY} bytes; `openssl rand -hex 32` makes one",
+                at + 1
+            )));
+        }
+        let mut mounts: Vec<_> = self.flows[1..].iter().map(Flow::mount).collect();
+        mounts.sort_unstable();
+        for (at, mount) in mounts.iter().enumerate() {
+            if !mount.starts_with('/') {
+                return Err(Error::new(format!(
+                    "mount {mount:?}: a mount is a path like \"/shop\"; the root is `Server::new`"
+                )));
+            }
+            if at > 0 && mounts[at - 1] == *mount {
+                return Err(Error::new(format!("mount {mount:?} is there twice")));
+            }
+        }
+        if self.flows.len() > usize::from(u16::MAX) {
+            return Err(Error::new("a server has at most 65535 flows"));
+        }
+        if self.flows.iter().any(|flow| flow.in_url) {
+            tracing::warn!(
+                "visitors are named by a parameter: whoever sees such a URL can take the session over"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// An engine with its sessions: they end when it is dropped.
+pub(crate) struct Owned(pub(crate) Engine);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.0.0.end_all();
+    }
+}
+
+/// A server whose adapters listen.
+#[must_use = "a server does nothing until it runs"]
+pub struct Bound {
+    engine: Owned,
+    listening: Vec<Box<dyn Listening>>,
+}
+
+impl Bound {
+    /// Where it can be reached, an address for each adapter, in their order: `127.0.0.1:8080`.
+    pub fn addresses(&self) -> Vec<String> {
+        self.listening.iter().map(|adapter| adapter.address()).collect()
+    }
+
+    /// Serves until SIGTERM or SIGINT: see [`Server::run`].
+    #[cfg(feature = "http")]
+    pub async fn run(self) -> Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let failed = |error| Error::caused("signals cannot be handled", error);
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut signalled = async move || {
+            race(async { terminate.recv().await }, async { interrupt.recv().await }).await;
+        };
+        let (first, told) = tokio::sync::oneshot::channel();
+        let second = async move {
+            signalled().await;
+            // The receiver lives as long as this future is polled.
+            _ = first.send(());
+            signalled().await;
+        };
+        race(self.run_until(async { drop(told.await) }), second).await;
+        Ok(())
+    }
+
+    /// Serves until `stop` is ready; then as after a signal.
+    pub async fn run_until(self, stop: impl Future<Output = ()>) {
+        let Bound { engine, listening } = self;
+        let (stopping, told) = watch::channel(false);
+        let mut adapters = JoinSet::new();
+        for adapter in listening {
+            adapters.spawn(adapter.serve(engine.0.clone(), Stop::new(told.clone())));
+        }
+        stop.await;
+        tracing::info!(sessions = engine.0.sessions(), "stopping");
+        stopping.send_replace(true);
+        let core = &engine.0.0;
+        let drained = async { while adapters.join_next().await.is_some() {} };
+        if tokio::time::timeout(core.limits.drain, drained).await.is_err() {
+            tracing::warn!("some answers were not sent in time");
+        }
+        core.tell(core.table.drain());
+        let grace = tokio::time::Instant::now() + core.limits.grace;
+        while core.anyone_dying() && tokio::time::Instant::now() < grace {
+            tokio::time::sleep(TICK / 20).await;
+        }
+    }
+}
+
+/// Runs two futures until one of them is ready; the other is dropped.
+async fn race<A, B>(first: impl Future<Output = A>, second: impl Future<Output = B>) {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    poll_fn(|cx| {
+        let ready = first.as_mut().poll(cx).is_ready() || second.as_mut().poll(cx).is_ready();
+        if ready { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+/// What adapters return: boxed, so that any can stand beside any other.
+pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("flows", &self.flows)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bound").field("addresses", &self.addresses()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,147 @@
+//! One coroutine: a visitor's running `async fn`, and the door to it.
+//!
+//! A session is `Arc<Session>` in the [`table`]; its [`queue`] is the only way in, [`drive`] runs it. What the
+//! program holds ([`Request`](crate::Request)) and the runner share, the hit in hand, is the queue's talk.
+
+pub(crate) mod drive;
+pub(crate) mod kept;
+pub(crate) mod queue;
+pub(crate) mod table;
+pub(crate) mod watch;
+
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use crate::engine::Core;
+use crate::error::BoxError;
+use crate::hit::Hit;
+use crate::mapper::key::VisitorId;
+use queue::{Load, Message, Queue, Sent};
+
+/// A session's running function.
+pub(crate) type Task = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
+
+/// What a session's queue carries.
+pub(crate) struct Parts;
+
+impl Load for Parts {
+    type Hit = Box<Hit>;
+    type Task = Task;
+    type Talk = Talk;
+    type Rare = Rare;
+}
+
+/// What the program and its runner share about the hit in hand.
+pub(crate) struct Talk {
+    /// The hit being answered.
+    pub(crate) current: Option<Box<Hit>>,
+    /// Where in the program's code the last verb stands.
+    pub(crate) place: &'static Location<'static>,
+    /// The answer that was applied last, if it carried a token and nothing was applied after it; else 0.
+    pub(crate) applied: u64,
+    /// How many hits were taken.
+    pub(crate) step: u32,
+    pub(crate) flow: u16,
+    /// There is a page in the store of kept pages.
+    pub(crate) kept: bool,
+    /// Ends when it asks for its second hit.
+    pub(crate) fleeting: bool,
+}
+
+/// What few sessions need.
+#[derive(Default, PartialEq)]
+pub(crate) struct Rare {
+    /// What was printed before the page that is being chosen on.
+    pub(crate) prefix: String,
+    /// What was printed between two hits: it belongs to the next response.
+    pub(crate) between: String,
+    /// The address that this newborn counts for.
+    pub(crate) address: Option<u64>,
+}
+
+/// One running coroutine. About 140 bytes and its future while it waits.
+pub(crate) struct Session {
+    pub(crate) core: Arc<Core>,
+    visitor: [AtomicU64; 2],
+    pub(crate) label: u64,
+    /// Unique in the process; the upper half is the second of the server's life it was made in.
+    pub(crate) serial: u64,
+    pub(crate) queue: Queue<Parts>,
+}
+
+static SERIAL: AtomicU32 = AtomicU32::new(1);
+
+impl Session {
+    #[track_caller]
+    pub(crate) fn new(core: Arc<Core>, visitor: VisitorId, label: u64, flow: u16) -> Arc<Session> {
+        let made = u64::from(core.clock.now());
+        Arc::new(Session {
+            visitor: visitor.0.map(AtomicU64::new),
+            label,
+            serial: made << 32 | u64::from(SERIAL.fetch_add(1, Ordering::Relaxed)),
+            queue: Queue::new(Talk {
+                current: None,
+                place: Location::caller(),
+                applied: 0,
+                step: 0,
+                flow,
+                kept: false,
+                fleeting: false,
+            }),
+            core,
+        })
+    }
+
+    /// Whom it belongs to. Changes only under the table's locks.
+    pub(crate) fn visitor(&self) -> VisitorId {
+        VisitorId([0, 1].map(|half| self.visitor[half].load(Ordering::Relaxed)))
+    }
+
+    fn set_visitor(&self, visitor: VisitorId) {
+        for (half, value) in self.visitor.iter().zip(visitor.0) {
+            half.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// The second of the server's life it was made in.
+    pub(crate) fn made(&self) -> u32 {
+        u32::try_from(self.serial >> 32).expect("32 bits are left")
+    }
+
+    /// What logs call it: enough to find it, not enough to be it.
+    pub(crate) fn name(&self) -> impl std::fmt::Display {
+        let serial = self.serial;
+        std::fmt::from_fn(move |f| write!(f, "{serial:x}"))
+    }
+
+    pub(crate) fn send(&self, message: Message<Box<Hit>>) -> Sent<Parts> {
+        self.queue.send(message, self.core.limits.queue)
+    }
+
+    /// Looks at or changes what program and runner share. `look` runs under the session's lock: no code of others.
+    pub(crate) fn talk<R>(&self, look: impl FnOnce(&mut Talk) -> R) -> R {
+        look(&mut self.queue.lock().talk)
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("serial", &self.serial)
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_fits_in_136_bytes() {
+        // 16 bytes of counts in front and 8 of the allocator's make 160 - 8; the memory budget stands on it.
+        assert!(size_of::<Session>() + 16 <= 136, "{} bytes", size_of::<Session>());
+    }
+}

@@ -1,0 +1,346 @@
+//! A session's one door: bounded, ordered, closed once, behind one lock.
+//!
+//! The queue also keeps the session's task while nobody runs it. Whoever sends a message gets the task handed out
+//! if the session is waiting for one, and runs it; so there is one runner at a time by construction, and no channel
+//! or task switch between a hit and its session. Everything that decides who runs next is in this file, generic over
+//! what it carries, so that the same source is model-checked (`tests/queue`).
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use crate::sync::{Mutex, MutexGuard};
+
+/// What a queue carries.
+pub(crate) trait Load {
+    /// What waits in line.
+    type Hit;
+    /// What is run.
+    type Task;
+    /// What the runner and the program share about the hit in hand, under the same lock.
+    type Talk;
+    /// What few sessions need; allocated on demand.
+    type Rare: Default;
+}
+
+/// All that can come through a session's queue.
+#[derive(Debug)]
+pub(crate) enum Message<H> {
+    /// A request with its reply.
+    Hit(H),
+    /// The next verb that asks for a hit returns `Err(Closing)`. Send it after [`Queue::close`].
+    DieSoon,
+    /// The task is dropped where it stands.
+    DieNow,
+}
+
+/// What the sender of a message has to do now.
+#[derive(Debug)]
+pub(crate) enum Sent<L: Load> {
+    /// Run the task (`None`: it was never started).
+    Run(Option<L::Task>),
+    /// Wake what waits for the message inside the task.
+    Wake(Waker),
+    /// Nothing: the message is in line, or the runner will see it.
+    Queued,
+    /// Refuse the hit: the line is full.
+    Full(L::Hit),
+    /// Take the hit elsewhere: the session takes no more.
+    Closed(L::Hit),
+    /// Drop the task, outside of every lock.
+    Drop(Option<L::Task>),
+}
+
+/// What a runner has to do after the task returned pending.
+#[derive(Debug)]
+pub(crate) enum Rest<L: Load> {
+    /// The queue has the task.
+    Idle,
+    /// There is more to do: run it again, but not on a connection's time.
+    Again(L::Task),
+    /// It was killed while it ran: drop it, outside of every lock.
+    Doomed(L::Task),
+}
+
+/// What a verb finds when it asks for a hit.
+#[derive(Debug)]
+pub(crate) enum Asked<H> {
+    Hit(H),
+    Nothing,
+    Closing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Open,
+    /// Takes no more hits.
+    Closed,
+    /// Has to be told that it closes.
+    Dying,
+    Told,
+    Doomed,
+    /// There is no task any more.
+    Ended,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Runner {
+    Nobody,
+    /// The task that brought the hit.
+    Inline,
+    /// The runtime.
+    Spawned,
+}
+
+pub(crate) struct State<L: Load> {
+    task: Option<L::Task>,
+    first: Option<L::Hit>,
+    rare: Option<Box<Rare<L>>>,
+    runner: Runner,
+    fate: Fate,
+    notified: bool,
+    /// The task stands at a verb that asks for a hit.
+    asking: bool,
+    /// The inline runner's own hit has been answered: it has to leave before the next one.
+    answered: bool,
+    pub(crate) talk: L::Talk,
+}
+
+struct Rare<L: Load> {
+    more: VecDeque<L::Hit>,
+    /// Set where the verb was polled with a waker that is not the session's own (`join!`, `FuturesUnordered`).
+    waker: Option<Waker>,
+    extra: L::Rare,
+}
+
+pub(crate) struct Queue<L: Load> {
+    state: Mutex<State<L>>,
+}
+
+impl<L: Load> Queue<L> {
+    /// A queue whose session was never run: its first hit will.
+    pub(crate) fn new(talk: L::Talk) -> Self {
+        Queue {
+            state: Mutex::new(State {
+                task: None,
+                first: None,
+                rare: None,
+                runner: Runner::Nobody,
+                fate: Fate::Open,
+                notified: false,
+                asking: true,
+                answered: false,
+                talk,
+            }),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State<L>> {
+        self.state.lock().expect("no code panics while it holds a session's queue")
+    }
+
+    /// The one way into a session.
+    pub(crate) fn send(&self, message: Message<L::Hit>, depth: usize) -> Sent<L> {
+        let mut state = self.lock();
+        match message {
+            Message::Hit(hit) if state.fate != Fate::Open => Sent::Closed(hit),
+            Message::Hit(hit) => state.line_up(hit, depth),
+            Message::DieSoon => state.die_soon(),
+            Message::DieNow => state.die_now(),
+        }
+    }
+
+    /// Something inside the task wants to go on: run the task that is returned.
+    pub(crate) fn wake(&self) -> Option<L::Task> {
+        let mut state = self.lock();
+        state.notified = state.runner != Runner::Nobody;
+        if state.notified {
+            return None;
+        }
+        let task = state.task.take()?;
+        state.runner = Runner::Spawned;
+        Some(task)
+    }
+
+    /// Takes the task back from its runner.
+    pub(crate) fn rest(&self, task: L::Task) -> Rest<L> {
+        let mut state = self.lock();
+        state.answered = false;
+        if state.fate == Fate::Doomed {
+            return Rest::Doomed(task);
+        }
+        let wanted =
+            state.asking && !state.has_waker() && (state.fate == Fate::Dying || state.first.is_some());
+        if std::mem::take(&mut state.notified) || wanted {
+            state.runner = Runner::Spawned;
+            return Rest::Again(task);
+        }
+        state.runner = Runner::Nobody;
+        state.task = Some(task);
+        Rest::Idle
+    }
+
+    /// Asks for a hit, from inside the task. `foreign` is the waker to call where it is not the session's own.
+    pub(crate) fn ask(&self, foreign: Option<&Waker>) -> Asked<L::Hit> {
+        let mut state = self.lock();
+        state.asking = true;
+        if state.fate == Fate::Dying {
+            state.fate = Fate::Told;
+            state.asking = false;
+            return Asked::Closing;
+        }
+        let hit = if state.answered { None } else { state.pop() };
+        if let Some(hit) = hit {
+            state.asking = false;
+            return Asked::Hit(hit);
+        }
+        if foreign.is_some() || state.has_waker() {
+            state.rare().waker = foreign.cloned();
+            state.tidy_waker();
+        }
+        Asked::Nothing
+    }
+
+    /// The verb that asked was given up.
+    pub(crate) fn unask(&self) {
+        let mut state = self.lock();
+        state.asking = false;
+        state.tidy_waker();
+    }
+
+    /// The hit in hand was answered: a connection that runs the task is to be let go first.
+    pub(crate) fn answered(&self) {
+        let mut state = self.lock();
+        state.answered = state.runner == Runner::Inline;
+    }
+
+    /// Takes no more hits and returns those that wait. Closing is the first step of every end.
+    pub(crate) fn close(&self) -> Vec<L::Hit> {
+        let mut state = self.lock();
+        state.fate = state.fate.max(Fate::Closed);
+        let mut left = Vec::new();
+        while let Some(hit) = state.pop() {
+            left.push(hit);
+        }
+        left
+    }
+
+    /// The task is gone.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        state.fate = Fate::Ended;
+        state.runner = Runner::Nobody;
+        state.rare = None;
+    }
+}
+
+impl<L: Load> State<L> {
+    pub(crate) fn has_ended(&self) -> bool {
+        self.fate == Fate::Ended
+    }
+
+    /// What few sessions need, allocated now.
+    pub(crate) fn extra(&mut self) -> &mut L::Rare {
+        &mut self.rare().extra
+    }
+
+    /// What few sessions need, if this one does.
+    pub(crate) fn peek_extra(&mut self) -> Option<&mut L::Rare> {
+        self.rare.as_mut().map(|rare| &mut rare.extra)
+    }
+
+    fn rare(&mut self) -> &mut Rare<L> {
+        self.rare.get_or_insert_with(|| {
+            Box::new(Rare { more: VecDeque::new(), waker: None, extra: L::Rare::default() })
+        })
+    }
+
+    /// Gives back what nobody needs any more.
+    pub(crate) fn tidy(&mut self)
+    where
+        L::Rare: PartialEq,
+    {
+        let idle =
+            |rare: &Rare<L>| rare.more.is_empty() && rare.waker.is_none() && rare.extra == L::Rare::default();
+        if self.rare.as_deref().is_some_and(idle) {
+            self.rare = None;
+        }
+    }
+
+    fn has_waker(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.waker.is_some())
+    }
+
+    fn tidy_waker(&mut self) {
+        if let Some(rare) = &mut self.rare
+            && !self.asking
+        {
+            rare.waker = None;
+        }
+    }
+
+    fn line_up(&mut self, hit: L::Hit, depth: usize) -> Sent<L> {
+        if self.first.is_none() {
+            self.first = Some(hit);
+        } else if 1 + self.rare().more.len() < depth {
+            self.rare().more.push_back(hit);
+        } else {
+            return Sent::Full(hit);
+        }
+        self.attend(Runner::Inline)
+    }
+
+    /// Hands out the task if it stands at a verb that asks.
+    fn attend(&mut self, runner: Runner) -> Sent<L> {
+        if !self.asking || self.runner != Runner::Nobody {
+            return Sent::Queued;
+        }
+        if let Some(waker) = self.rare.as_ref().and_then(|rare| rare.waker.clone()) {
+            return Sent::Wake(waker);
+        }
+        self.runner = runner;
+        Sent::Run(self.task.take())
+    }
+
+    fn pop(&mut self) -> Option<L::Hit> {
+        let hit = self.first.take();
+        if let Some(rare) = &mut self.rare {
+            self.first = rare.more.pop_front();
+        }
+        hit
+    }
+
+    fn die_soon(&mut self) -> Sent<L> {
+        if self.fate >= Fate::Dying {
+            return Sent::Queued;
+        }
+        self.fate = Fate::Dying;
+        if self.task.is_none() && self.runner == Runner::Nobody {
+            // Never started: there is nobody to tell.
+            return self.die_now();
+        }
+        self.attend(Runner::Spawned)
+    }
+
+    fn die_now(&mut self) -> Sent<L> {
+        if self.fate == Fate::Ended {
+            return Sent::Queued;
+        }
+        self.fate = Fate::Doomed;
+        if self.runner != Runner::Nobody {
+            return Sent::Queued;
+        }
+        self.runner = Runner::Spawned;
+        Sent::Drop(self.task.take())
+    }
+}
+
+impl<L: Load> std::fmt::Debug for Queue<L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Queue")
+            .field("fate", &state.fate)
+            .field("runner", &state.runner)
+            .field("asking", &state.asking)
+            .finish_non_exhaustive()
+    }
+}
