@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 
 use crate::flow::Flow;
 use crate::hit::Hit;
 use crate::limits::Limits;
+use crate::log::Gate;
 use crate::mapper::key::{Keys, random};
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::rotate::Rotated;
@@ -46,6 +47,7 @@ pub(crate) struct Core {
     pub(crate) dying: Dying,
     pub(crate) rotated: Rotated,
     pub(crate) clock: Clock,
+    pub(crate) gate: Gate,
     pub(crate) runtime: tokio::runtime::Handle,
 }
 
@@ -129,6 +131,7 @@ impl Engine {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        self.0.guard(headers);
         response
     }
 
@@ -189,7 +192,8 @@ impl Core {
     /// The session of the page this hit comes from is over.
     pub(crate) fn expire(&self, mut hit: Box<Hit>) {
         hit.reply.status = StatusCode::GONE;
-        hit.reply.out = self.pages.draw_expired(hit.full_path()).into_string();
+        hit.reply.out = self.pages.draw_expired(&hit.own_path()).into_string();
+        self.guard(&mut hit.reply.headers);
         self.finish(hit);
     }
 
@@ -200,10 +204,21 @@ impl Core {
             (reply.content_type, reply.raw) = (None, None);
             reply.sensitive = true;
             reply.out.clear();
+            self.guard(&mut reply.headers);
         }
         let problem = Problem { status, message, id };
         reply.out.push_str(&self.pages.draw_error(&problem).into_string());
         self.finish(hit);
+    }
+
+    /// Built-in pages need nothing from anywhere, so they get nothing. Replaced ones are the program's.
+    fn guard(&self, headers: &mut HeaderMap) {
+        if self.frames.are_built_in() && self.pages.are_built_in() {
+            let policy = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+            headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+            headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+            headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+        }
     }
 
     fn problem_page(&self, status: StatusCode, message: &str, id: Option<&str>) -> String {

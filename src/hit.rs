@@ -156,6 +156,11 @@ impl Hit {
         &self.full_path()[..self.mount]
     }
 
+    /// The same path as a link of our own: one slash in front, so that it stays on this host.
+    pub(crate) fn own_path(&self) -> String {
+        ["/", self.full_path().trim_start_matches(['/', '\\'])].concat()
+    }
+
     /// The boundary of a multipart body.
     #[cfg(feature = "multipart")]
     pub(crate) fn boundary(&self) -> Option<String> {

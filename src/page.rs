@@ -1,6 +1,7 @@
 //! What is around a program's output: the layout, and the pages a visitor meets when something is not as it should be.
 
 use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -53,6 +54,10 @@ impl Frames {
         Frames(Some(Arc::new(layout)))
     }
 
+    pub(crate) fn are_built_in(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// What stands before and after a page's body.
     pub(crate) fn around(&self, title: Option<&str>) -> (Cow<'static, str>, Cow<'static, str>) {
         let Some(layout) = &self.0 else {
@@ -60,7 +65,7 @@ impl Frames {
             let title = html! { (title) }.into_string();
             return ([head!(""), &title, MIDDLE].concat().into(), TAIL.into());
         };
-        let page = layout(&Page { title }).into_string();
+        let page = guarded("the layout", || layout(&Page { title }), || Page { title }.body()).into_string();
         match page.split_once(MARK) {
             Some((head, tail)) => (head.to_owned().into(), tail.to_owned().into()),
             None => {
@@ -107,6 +112,7 @@ pub enum Notice {
 /// ```
 #[derive(Clone)]
 pub struct Pages {
+    built_in: bool,
     error: Arc<dyn Fn(&Problem<'_>) -> Markup + Send + Sync>,
     expired: Draw<str>,
     notice: Draw<Notice>,
@@ -116,31 +122,39 @@ impl Pages {
     /// Errors: 400, 403, 404, 405, 413, 431, 500, 503.
     pub fn error(mut self, draw: impl Fn(&Problem<'_>) -> Markup + Send + Sync + 'static) -> Self {
         self.error = Arc::new(draw);
+        self.built_in = false;
         self
     }
 
     /// The session of a page is over. `draw` gets the path at which a new one starts; show it as a link.
     pub fn expired(mut self, draw: impl Fn(&str) -> Markup + Send + Sync + 'static) -> Self {
         self.expired = Arc::new(draw);
+        self.built_in = false;
         self
     }
 
     /// What a visitor is told about the page they came from.
     pub fn notice(mut self, draw: impl Fn(&Notice) -> Markup + Send + Sync + 'static) -> Self {
         self.notice = Arc::new(draw);
+        self.built_in = false;
         self
     }
 
+    pub(crate) fn are_built_in(&self) -> bool {
+        self.built_in
+    }
+
     pub(crate) fn draw_error(&self, problem: &Problem<'_>) -> Markup {
-        (self.error)(problem)
+        let plain = || html! { h1 { (problem.status) } p { (problem.message) } };
+        guarded("the error page", || (self.error)(problem), plain)
     }
 
     pub(crate) fn draw_expired(&self, start: &str) -> Markup {
-        (self.expired)(start)
+        guarded("the expired page", || (self.expired)(start), || html! { a href=(start) { "Start again" } })
     }
 
     pub(crate) fn draw_notice(&self, notice: Notice) -> Markup {
-        (self.notice)(&notice)
+        guarded("the notice", || (self.notice)(&notice), || html! { p { (notice_text(notice)) } })
     }
 
     /// A notice as a page of its own, with one same-site link where there is a way on.
@@ -155,6 +169,7 @@ impl Pages {
 impl Default for Pages {
     fn default() -> Self {
         Pages {
+            built_in: true,
             error: Arc::new(|problem| {
                 html! {
                     h1 { (problem.status.canonical_reason().unwrap_or("Error")) }
@@ -174,6 +189,14 @@ impl Default for Pages {
             }),
         }
     }
+}
+
+/// What the program draws; if that panics, what we draw. No page is worth a connection.
+fn guarded(what: &str, draw: impl FnOnce() -> Markup, plain: impl FnOnce() -> Markup) -> Markup {
+    catch_unwind(AssertUnwindSafe(draw)).unwrap_or_else(|_| {
+        tracing::error!(what, "drawing panicked");
+        plain()
+    })
 }
 
 fn notice_text(notice: Notice) -> &'static str {

@@ -16,6 +16,7 @@ use crate::engine::{Clock, Core, Engine};
 use crate::error::{Error, Result};
 use crate::flow::Flow;
 use crate::limits::Limits;
+use crate::log::Gate;
 use crate::mapper::key::Keys;
 use crate::mapper::reap::{Addresses, Dying, TICK};
 use crate::mapper::rotate::Rotated;
@@ -209,6 +210,7 @@ impl Server {
             dying: Dying::default(),
             rotated: Rotated::default(),
             clock: Clock::new(),
+            gate: Gate::default(),
             runtime: tokio::runtime::Handle::current(),
         });
         core.start_reaper();

@@ -58,6 +58,10 @@ impl Core {
 
     async fn reap(self: &Arc<Self>) {
         let now = self.clock.tick();
+        let unsaid = self.gate.next_second();
+        if unsaid > 0 {
+            tracing::error!(count = unsaid, "more sessions failed in one second than the log takes");
+        }
         self.finish_dying(now);
         self.rotated.forget_until(now.saturating_sub(seconds(self.limits.linger)));
         for shard in 0..self.table.shards() {

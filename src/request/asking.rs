@@ -104,7 +104,7 @@ impl<'a> Future for Next<'a> {
                 }
                 Verdict::Notice(notice) => {
                     let mut hit = hit;
-                    let onward = (notice == Notice::FromElsewhere).then(|| own_path(&hit));
+                    let onward = (notice == Notice::FromElsewhere).then(|| own_uri(&hit));
                     hit.reply.out = session.core.pages.notice_page(notice, onward.as_deref()).into_string();
                     self.asking.answer(hit);
                 }
@@ -138,12 +138,10 @@ fn on_printed(session: &Session, hit: &Hit) -> Verdict {
     }
 }
 
-/// The same place by a link of our own: path and query, one slash in front so that it stays on this host.
-fn own_path(hit: &Hit) -> String {
-    let path = hit.full_path().trim_start_matches('/');
+fn own_uri(hit: &Hit) -> String {
     match hit.query() {
-        "" => format!("/{path}"),
-        query => format!("/{path}?{query}"),
+        "" => hit.own_path(),
+        query => [&hit.own_path(), "?", query].concat(),
     }
 }
 

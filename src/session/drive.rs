@@ -15,6 +15,7 @@ use super::queue::{Asked, Message, Rest, Sent};
 use super::{Session, Task, watch};
 use crate::error::{BoxError, Chain, Error};
 use crate::hit::Hit;
+use crate::log::Line;
 use crate::reply::Done;
 use crate::request::Request;
 
@@ -117,6 +118,10 @@ impl Session {
         let ending = match polled {
             Ok(Poll::Pending) => match self.queue.rest(task) {
                 Rest::Idle => return None,
+                Rest::Wake(waker) => {
+                    waker.wake();
+                    return None;
+                }
                 Rest::Again(task) => return Some(task),
                 Rest::Doomed(doomed) => {
                     self.kill(Some(doomed));
@@ -141,7 +146,7 @@ impl Session {
     /// Drops a task. Its destructors are the program's and may panic.
     fn bury(&self, task: Task) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(task))) {
-            tracing::error!(session = %self.name(), panic = panic_text(&*panic), "a destructor of a session panicked");
+            tracing::error!(session = %self.name(), panic = %Line(panic_text(&*panic)), "a destructor of a session panicked");
         }
     }
 
@@ -207,7 +212,7 @@ impl Session {
             return;
         }
         if own.is_some_and(Error::is_bad_input) {
-            tracing::debug!(session = %self.name(), place = %place, error = %error, "bad input ended a session");
+            tracing::debug!(session = %self.name(), place = %place, error = %Line(error), "bad input ended a session");
             if let Some(hit) = current {
                 self.core.refuse(hit, StatusCode::BAD_REQUEST, &format!("The {error}."));
             }
@@ -215,10 +220,12 @@ impl Session {
         }
         let id = self.core.error_id();
         let (step, flow) = self.talk(|talk| (talk.step, talk.flow));
-        tracing::error!(
-            id, session = %self.name(), flow = self.core.flow(flow).mount(), step, place = %place,
-            error = %Chain(error.as_ref()), "a session failed"
-        );
+        if self.core.gate.open() {
+            tracing::error!(
+                id, session = %self.name(), flow = self.core.flow(flow).mount(), step, place = %place,
+                error = %Line(Chain(error.as_ref())), "a session failed"
+            );
+        }
         if let Some(hit) = current {
             self.core.fail(hit, &id);
         }

@@ -55,6 +55,8 @@ pub(crate) enum Sent<L: Load> {
 pub(crate) enum Rest<L: Load> {
     /// The queue has the task.
     Idle,
+    /// The queue has the task, and what waits for a message inside it is to be woken.
+    Wake(Waker),
     /// There is more to do: run it again, but not on a connection's time.
     Again(L::Task),
     /// It was killed while it ran: drop it, outside of every lock.
@@ -168,15 +170,15 @@ impl<L: Load> Queue<L> {
         if state.fate == Fate::Doomed {
             return Rest::Doomed(task);
         }
-        let wanted =
-            state.asking && !state.has_waker() && (state.fate == Fate::Dying || state.first.is_some());
-        if std::mem::take(&mut state.notified) || wanted {
+        let wanted = state.asking && (state.fate == Fate::Dying || state.first.is_some());
+        let waker = state.waker().filter(|_| wanted);
+        if std::mem::take(&mut state.notified) || (wanted && waker.is_none()) {
             state.runner = Runner::Spawned;
             return Rest::Again(task);
         }
         state.runner = Runner::Nobody;
         state.task = Some(task);
-        Rest::Idle
+        waker.map_or(Rest::Idle, Rest::Wake)
     }
 
     /// Asks for a hit, from inside the task. `foreign` is the waker to call where it is not the session's own.
@@ -193,9 +195,10 @@ impl<L: Load> Queue<L> {
             state.asking = false;
             return Asked::Hit(hit);
         }
-        if foreign.is_some() || state.has_waker() {
-            state.rare().waker = foreign.cloned();
-            state.tidy_waker();
+        if let Some(waker) = foreign {
+            state.rare().waker = Some(waker.clone());
+        } else if let Some(rare) = &mut state.rare {
+            rare.waker = None;
         }
         Asked::Nothing
     }
@@ -204,7 +207,9 @@ impl<L: Load> Queue<L> {
     pub(crate) fn unask(&self) {
         let mut state = self.lock();
         state.asking = false;
-        state.tidy_waker();
+        if let Some(rare) = &mut state.rare {
+            rare.waker = None;
+        }
     }
 
     /// The hit in hand was answered: a connection that runs the task is to be let go first.
@@ -266,16 +271,8 @@ impl<L: Load> State<L> {
         }
     }
 
-    fn has_waker(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.waker.is_some())
-    }
-
-    fn tidy_waker(&mut self) {
-        if let Some(rare) = &mut self.rare
-            && !self.asking
-        {
-            rare.waker = None;
-        }
+    fn waker(&self) -> Option<Waker> {
+        self.rare.as_ref().and_then(|rare| rare.waker.clone())
     }
 
     fn line_up(&mut self, hit: L::Hit, depth: usize) -> Sent<L> {
@@ -294,7 +291,7 @@ impl<L: Load> State<L> {
         if !self.asking || self.runner != Runner::Nobody {
             return Sent::Queued;
         }
-        if let Some(waker) = self.rare.as_ref().and_then(|rare| rare.waker.clone()) {
+        if let Some(waker) = self.waker() {
             return Sent::Wake(waker);
         }
         self.runner = runner;

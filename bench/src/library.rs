@@ -1,0 +1,29 @@
+//! Starts the library's own servers on the bench's runtime, with the caps raised that a million sessions would meet.
+//!
+//! The caps' checks stay on; nothing else differs from what a user gets by default.
+
+use continuity::prelude::*;
+
+use crate::rival::serve::{announce, port, runtime};
+
+/// More sessions than any measurement makes.
+const SESSIONS: usize = 2_000_000;
+
+/// Serves `flow` on loopback until the process is killed; the first line printed says where.
+///
+/// # Errors
+/// Returns why the runtime or the socket could not be had.
+pub fn run(flow: impl Into<Flow>) -> Result<()> {
+    runtime()?.block_on(async {
+        let server = Server::new(flow).limits(raise).listen(Http::on(port()));
+        let bound = server.bind().await?;
+        announce(&bound.addresses()[0])?;
+        bound.run().await
+    })
+}
+
+fn raise(limits: &mut Limits) {
+    limits.sessions = SESSIONS;
+    limits.newborns = SESSIONS;
+    limits.newborns_per_address = SESSIONS;
+}

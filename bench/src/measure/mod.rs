@@ -1,0 +1,170 @@
+//! The four measurements, one file each, and what they share: starting servers and putting load on them.
+
+pub(crate) mod create;
+pub(crate) mod crowd;
+mod entrant;
+pub(crate) mod memory;
+pub(crate) mod ratio;
+pub(crate) mod throughput;
+
+use std::time::Duration;
+
+use crate::load::{Generator, Shape, Stats, Visitors};
+use crate::machine::{Pins, Watch};
+use crate::options::Options;
+use crate::process::{self, Server};
+
+/// The library's counter with tokens, the subject of the budgets.
+pub(crate) const OURS: &str = "ours";
+/// The library's counter with plain links.
+pub(crate) const OURS_SIMPLE: &str = "ours_simple";
+/// The ceiling that ratios are taken to.
+pub(crate) const HELLO: &str = "hello";
+/// The same once more: how far its ratio is from 1 is what the run cannot tell apart.
+pub(crate) const HELLO_AGAIN: &str = "hello_again";
+pub(crate) const HYPER_MAP: &str = "hyper_map";
+pub(crate) const TOWER_SESSIONS: &str = "tower_sessions";
+pub(crate) const ACTOR: &str = "actor";
+
+/// Runs before a measured pass, so that connections and caches are warm.
+const WARM_UP: Duration = Duration::from_millis(100);
+
+/// What all measurements need, and the mistakes of servers they found.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) options: Options,
+    pub(crate) pins: Option<Pins>,
+    /// What the bare hello has to imitate.
+    pub(crate) shape: Shape,
+    /// Wrong answers; any makes the run fail.
+    pub(crate) failures: Vec<String>,
+}
+
+/// Load on one server for a while.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    pub(crate) stats: Stats,
+    /// The CPU time the server used for it.
+    pub(crate) cpu: Duration,
+    /// The cores that others kept busy meanwhile.
+    pub(crate) others: f64,
+}
+
+impl Bench {
+    pub(crate) fn new(options: Options, pins: Option<Pins>) -> Result<Self, String> {
+        let shape = Shape { body: 256, cookie: 36, target: 28 };
+        let mut bench = Self { options, pins, shape, failures: Vec::new() };
+        bench.shape = bench.probe()?.unwrap_or(shape);
+        Ok(bench)
+    }
+
+    /// The lengths of the library's first page, or of the first rival's if the library is not among the servers.
+    fn probe(&mut self) -> Result<Option<Shape>, String> {
+        let Some(name) =
+            self.choose(&[OURS, HYPER_MAP, OURS_SIMPLE, TOWER_SESSIONS, ACTOR]).into_iter().next()
+        else {
+            return Ok(None);
+        };
+        let server = self.start(&name)?;
+        let mut visitors = Visitors::default();
+        self.create(&server, &mut visitors, 1)?;
+        Ok(visitors.shape())
+    }
+
+    /// Those of `names` that are wanted and built.
+    pub(crate) fn choose(&self, names: &[&str]) -> Vec<String> {
+        let wanted: Vec<String> = match &self.options.only {
+            Some(only) => only.iter().filter(|name| names.contains(&name.as_str())).cloned().collect(),
+            None => names.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        wanted.into_iter().filter(|name| process::exists(name)).collect()
+    }
+
+    pub(crate) fn start(&self, name: &str) -> Result<Server, String> {
+        Server::start(name, self.pins, &self.shape)
+    }
+
+    /// New visitors of a server.
+    pub(crate) fn create(
+        &mut self,
+        server: &Server,
+        visitors: &mut Visitors,
+        count: usize,
+    ) -> Result<Pass, String> {
+        self.pass(server, visitors, |generator, visitors| generator.create(visitors, count))
+    }
+
+    /// As many visitors with a session each; for the bare hello, ones who seem to have one.
+    pub(crate) fn visitors(&mut self, server: &Server, count: usize) -> Result<Visitors, String> {
+        if server.name == HELLO {
+            return Visitors::of_hello(count, &self.shape);
+        }
+        let mut visitors = Visitors::with_room_for(count);
+        self.create(server, &mut visitors, count)?;
+        Ok(visitors)
+    }
+
+    /// A pass after a short one that is not counted.
+    pub(crate) fn warm_pass(
+        &mut self,
+        server: &Server,
+        visitors: &mut Visitors,
+        load: impl FnOnce(&mut Generator, &mut Visitors) -> Result<Stats, String>,
+    ) -> Result<Pass, String> {
+        self.loaded(server, visitors, WARM_UP, load)
+    }
+
+    /// Fresh connections, and what `load` does on them.
+    pub(crate) fn pass(
+        &mut self,
+        server: &Server,
+        visitors: &mut Visitors,
+        load: impl FnOnce(&mut Generator, &mut Visitors) -> Result<Stats, String>,
+    ) -> Result<Pass, String> {
+        self.loaded(server, visitors, Duration::ZERO, load)
+    }
+
+    fn loaded(
+        &mut self,
+        server: &Server,
+        visitors: &mut Visitors,
+        warm_up: Duration,
+        load: impl FnOnce(&mut Generator, &mut Visitors) -> Result<Stats, String>,
+    ) -> Result<Pass, String> {
+        let mut generator = self.connect(server)?;
+        if !warm_up.is_zero() {
+            self.run(server, &mut generator, visitors, |generator, visitors| {
+                generator.visit(visitors, warm_up)
+            })?;
+        }
+        self.run(server, &mut generator, visitors, load)
+    }
+
+    pub(crate) fn connect(&self, server: &Server) -> Result<Generator, String> {
+        let generator = Generator::connect(server.address, self.options.connections);
+        generator.map_err(|why| format!("{}: {why}", server.name))
+    }
+
+    /// Does what `load` does on connections that are open.
+    pub(crate) fn run(
+        &mut self,
+        server: &Server,
+        generator: &mut Generator,
+        visitors: &mut Visitors,
+        load: impl FnOnce(&mut Generator, &mut Visitors) -> Result<Stats, String>,
+    ) -> Result<Pass, String> {
+        let before = server.cpu();
+        let watch = Watch::begin(before);
+        let stats = load(generator, visitors).map_err(|why| format!("{}: {why}", server.name))?;
+        let after = server.cpu();
+        self.note_mistakes(&server.name, &stats);
+        Ok(Pass { cpu: after.saturating_sub(before), others: watch.others(after), stats })
+    }
+
+    fn note_mistakes(&mut self, name: &str, stats: &Stats) {
+        if let Some(first) = &stats.first_mismatch {
+            let (wrong, all) = (stats.mismatches, stats.requests);
+            self.failures.push(format!("{name}: {wrong} of {all} answers were wrong; the first: {first}"));
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A server under test: started fresh, pinned, watched, and killed when dropped.
+
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::load::Shape;
+use crate::machine::{self, Pins};
+
+/// What a server prints first; its address follows.
+const GREETING: &str = "Please contact me at: http://";
+
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) name: String,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// Starts the server binary of this name, which lies beside our own.
+    pub(crate) fn start(name: &str, pins: Option<Pins>, hello: &Shape) -> Result<Self, String> {
+        let path = path_of(name)?;
+        let mut command = match pins {
+            Some(pins) => taskset(pins.server, &path),
+            None => Command::new(&path),
+        };
+        command.env("PORT", "0").env("BODY_LEN", hello.body.to_string());
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("start {}: {error}", path.display()))?;
+        let out = child.stdout.take().expect("its standard output is a pipe");
+        match contact(out) {
+            Ok(address) => Ok(Self { child, name: name.to_owned(), address }),
+            Err(why) => {
+                end(&mut child);
+                Err(format!("{name}: {why}"))
+            }
+        }
+    }
+
+    /// The CPU time it has used so far.
+    pub(crate) fn cpu(&self) -> Duration {
+        machine::cpu_of(self.child.id())
+    }
+
+    /// Its memory in RAM, in bytes.
+    pub(crate) fn resident(&self) -> Result<u64, String> {
+        machine::resident(self.child.id())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// Whether there is a server binary of this name.
+pub(crate) fn exists(name: &str) -> bool {
+    path_of(name).is_ok()
+}
+
+fn path_of(name: &str) -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| format!("find the bench's own binary: {error}"))?;
+    let path = own.with_file_name(name);
+    if path.is_file() { Ok(path) } else { Err(format!("no server `{name}` at {}", path.display())) }
+}
+
+fn taskset(core: usize, path: &Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.arg("-c").arg(core.to_string()).arg(path);
+    command
+}
+
+/// Reads the greeting; what comes after it is read by a thread, so that the server never waits for us.
+fn contact(out: ChildStdout) -> Result<SocketAddr, String> {
+    let mut out = BufReader::new(out);
+    let mut line = String::new();
+    out.read_line(&mut line).map_err(|error| format!("read its first line: {error}"))?;
+    let address = address_in(&line).ok_or_else(|| format!("its first line is not the greeting: {line:?}"))?;
+    thread::spawn(move || io::copy(&mut out, &mut io::sink()));
+    Ok(address)
+}
+
+fn address_in(line: &str) -> Option<SocketAddr> {
+    line.trim_end().strip_prefix(GREETING)?.trim_end_matches('/').parse().ok()
+}
+
+fn end(child: &mut Child) {
+    // A server that has already ended cannot be killed; that is all that can fail here.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_greeting_tells_the_address() {
+        let address = address_in("Please contact me at: http://127.0.0.1:8080/\n");
+        assert_eq!(address, Some(SocketAddr::from(([127, 0, 0, 1], 8080))));
+        assert_eq!(address_in("listening on 8080\n"), None);
+    }
+}

@@ -1,0 +1,163 @@
+//! The report as text: one table a measurement, the budgets last.
+
+use std::fmt::Write;
+
+use super::budget::{Bound, Budget};
+use super::{Report, title};
+use crate::measure::create::Create;
+use crate::measure::crowd::{Crowd, Pair};
+use crate::measure::memory::Memory;
+use crate::measure::throughput::Throughput;
+
+/// The report as a person reads it.
+pub(crate) fn text(report: &Report) -> String {
+    let mut parts = vec![setting(report)];
+    parts.extend(report.throughput.as_ref().map(throughput));
+    parts.extend(report.memory.as_ref().map(memory));
+    parts.extend(report.create.as_ref().map(create));
+    parts.extend(report.crowd.as_ref().map(crowd));
+    parts.push(budgets(&report.budgets));
+    parts.extend((!report.failures.is_empty()).then(|| format!("FAILED\n{}\n", report.failures.join("\n"))));
+    parts.join("\n")
+}
+
+fn setting(report: &Report) -> String {
+    let setting = &report.setting;
+    let pinned = if setting.pinned { "server and generator pinned to one each" } else { "NOT pinned" };
+    let mut text = format!("{} cores, {pinned}\n", setting.cores);
+    if report.quick {
+        text += "quick run: it shows that everything works; its figures are rough\n";
+    }
+    for note in &setting.notes {
+        text += &format!("note: {note}\n");
+    }
+    text
+}
+
+fn throughput(it: &Throughput) -> String {
+    let mut text = format!(
+        "Throughput: {} sessions, {} connections, {} rounds of {} s each; others used {:.2} cores\n",
+        it.sessions, it.connections, it.rounds, it.seconds, it.others
+    );
+    let rows = it.lines.iter().map(|line| {
+        vec![
+            title(&line.server).to_owned(),
+            format!("{:.0}", line.rate),
+            format!("{:.3}", line.rate_ratio),
+            format!("{:.0}", line.cpu_ns),
+            format!("{:.3}", line.cpu_ratio),
+            format!("{:.0}", line.p50_us),
+            format!("{:.0}", line.p99_us),
+            format!("{:.2}", line.busy),
+        ]
+    });
+    let heads = ["", "requests/s", "to hello", "CPU ns each", "to hello", "p50 µs", "p99 µs", "core busy"];
+    text += &table(&heads, rows.collect());
+    for line in it.lines.iter().filter(|line| line.busy < 0.9) {
+        let _ =
+            writeln!(text, "note: {} left its core idle; the generator was the limit", title(&line.server));
+    }
+    text
+}
+
+fn memory(it: &Memory) -> String {
+    let rows = it.lines.iter().map(|line| {
+        let bytes = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |bytes| format!("{bytes:.0}"));
+        let mut row = vec![title(&line.server).to_owned()];
+        row.extend([10_000, 100_000, 1_000_000].map(|sessions| bytes(line.at(sessions))));
+        row.extend([bytes(line.visited_again), bytes(Some(line.worst))]);
+        row.push(format!("{}k to {}k", line.all / 2000, line.all / 1000));
+        row
+    });
+    let heads = ["", "10k", "100k", "1M", "visited again", "worst", "of"];
+    format!("Memory: bytes per waiting session\n{}", table(&heads, rows.collect()))
+}
+
+fn create(it: &Create) -> String {
+    let rows = it.lines.iter().map(|line| {
+        let ratio = line.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"));
+        vec![title(&line.server).to_owned(), format!("{:.0}", line.per_second), ratio, line.times.to_string()]
+    });
+    let heads = ["", "sessions/s", "to hyper + map", "runs"];
+    let table = table(&heads, rows.collect());
+    format!("Creating {} sessions; others used {:.2} cores\n{table}", it.sessions, it.others)
+}
+
+fn crowd(it: &Crowd) -> String {
+    let pair = |what: String, pair: &Pair| {
+        let microseconds = |value: f64| format!("{value:.0}");
+        let ratio = format!("{:.3}", pair.ratio);
+        let medians = [pair.few_p99_us, pair.crowd_p99_us].map(microseconds);
+        let of_all = [pair.few_all_p99_us, pair.crowd_all_p99_us].map(microseconds);
+        [what].into_iter().chain(medians).chain([ratio]).chain(of_all).collect()
+    };
+    let rows = vec![
+        pair(format!("{} active, as fast as they can", it.active), &it.asleep),
+        pair(format!("all in turn, {:.0} requests/s offered", it.offered), &it.awake),
+    ];
+    format!(
+        "Crowd: {}, {} waiting, {} rounds; others used {:.2} cores\n{}offered: {}\n",
+        title(&it.server),
+        it.waiting,
+        it.rounds,
+        it.others,
+        table(&["p99 µs", "few", "crowd", "ratio", "all: few", "crowd"], rows),
+        it.offered_why
+    )
+}
+
+fn budgets(budgets: &[Budget]) -> String {
+    let rows = budgets.iter().map(|budget| {
+        let bound = match budget.bound {
+            Bound::AtLeast(least) => format!("≥ {least}"),
+            Bound::AtMost(most) => format!("≤ {most}"),
+        };
+        let verdict = match budget.holds() {
+            Some(true) => "holds",
+            Some(false) => "DOES NOT HOLD",
+            None => "not measured",
+        };
+        let measured = budget.measured.map_or_else(|| "-".to_owned(), brief);
+        vec![format!("{} {}", budget.row, budget.what), bound, measured, verdict.to_owned()]
+    });
+    format!("Budgets\n{}", table(&["", "budget", "measured", ""], rows.collect()))
+}
+
+/// Four digits or so: `0.953`, `231`.
+fn brief(value: f64) -> String {
+    if value < 10.0 { format!("{value:.3}") } else { format!("{value:.0}") }
+}
+
+/// Columns as wide as they must be: the first to the left, the others to the right.
+fn table(heads: &[&str], rows: Vec<Vec<String>>) -> String {
+    let heads: Vec<String> = heads.iter().map(|head| (*head).to_owned()).collect();
+    let all: Vec<Vec<String>> = std::iter::once(heads).chain(rows).collect();
+    let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..all[0].len()).map(width).collect();
+    let mut text = String::new();
+    for row in &all {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
+            0 => format!("  {cell:<width$}"),
+            _ => format!("  {cell:>width$}"),
+        });
+        text += cells.collect::<String>().trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_aligned() {
+        let rows = vec![vec!["a".to_owned(), "1".to_owned()], vec!["longer µ".to_owned(), "23".to_owned()]];
+        assert_eq!(table(&["", "n"], rows), "             n\n  a          1\n  longer µ  23\n");
+    }
+
+    #[test]
+    fn small_figures_keep_their_digits() {
+        assert_eq!((brief(0.9531), brief(231.4)), ("0.953".to_owned(), "231".to_owned()));
+    }
+}

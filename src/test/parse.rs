@@ -1,0 +1,321 @@
+//! From markup to a [`Document`]: parsed once, by the rules of browsers, into values that can go between threads.
+
+use bytes::Bytes;
+use scraper::{ElementRef, Html, Node};
+
+use super::document::{Document, Leads, Piece, Target, label};
+use super::form::{Choice, Field, Form, Kind};
+
+/// Elements that are part of a line. Those of a name that is not in any list too.
+const BLOCKS: [&str; 38] = [
+    "address", "article", "aside", "blockquote", "body", "caption", "dd", "details", "dialog", "div", "dl", "dt",
+    "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "legend", "li",
+    "main", "menu", "nav", "ol", "p", "pre", "search", "section", "summary", "table", "tr", "ul",
+];
+
+/// What is on the page.
+pub(super) fn parse(html: &str) -> Document {
+    let mut reader = Reader::default();
+    reader.children(Html::parse_document(html).root_element(), Inside::default());
+    reader.finish()
+}
+
+#[derive(Default)]
+struct Reader {
+    document: Document,
+    /// Fields that name their form by its id.
+    elsewhere: Vec<(usize, String)>,
+}
+
+/// What an element stands in.
+#[derive(Debug, Default, Clone, Copy)]
+struct Inside {
+    form: Option<usize>,
+    hidden: bool,
+    disabled: bool,
+    /// Line ends of the markup are line ends of the text.
+    pre: bool,
+}
+
+impl Reader {
+    fn finish(mut self) -> Document {
+        let forms = &self.document.forms;
+        for (field, id) in self.elsewhere {
+            self.document.fields[field].form = forms.iter().position(|form| form.id == id);
+        }
+        self.document
+    }
+
+    fn children(&mut self, element: ElementRef<'_>, inside: Inside) {
+        for child in element.children() {
+            match (ElementRef::wrap(child), child.value()) {
+                (Some(element), _) => self.element(element, inside),
+                (None, Node::Text(text)) => self.text(text, inside),
+                _ => {}
+            }
+        }
+    }
+
+    fn element(&mut self, element: ElementRef<'_>, mut inside: Inside) {
+        inside.hidden |= is_hidden(element);
+        match element.value().name() {
+            "script" | "style" | "template" | "datalist" => {}
+            "title" => self.title(element),
+            // There are no scripts; the parser left the content as text.
+            "noscript" => self.children(Html::parse_fragment(&text_of(element)).root_element(), inside),
+            "a" => self.link(element, inside),
+            "form" => self.form(element, inside),
+            "fieldset" => {
+                inside.disabled |= element.attr("disabled").is_some();
+                self.block(element, inside);
+            }
+            "input" => self.input(element, inside),
+            "button" => self.button(element, inside),
+            "textarea" => {
+                let text = text_of(element);
+                self.field(element, inside, Kind::Area, text);
+            }
+            "select" => self.field(element, inside, select(element), String::new()),
+            "img" => self.text(element.attr("alt").unwrap_or_default(), inside),
+            "br" | "hr" => self.piece(Piece::Break, inside),
+            "td" | "th" => {
+                self.piece(Piece::Space, inside);
+                self.children(element, inside);
+            }
+            "pre" => self.block(element, Inside { pre: true, ..inside }),
+            name if BLOCKS.contains(&name) => self.block(element, inside),
+            _ => self.children(element, inside),
+        }
+    }
+
+    fn piece(&mut self, piece: Piece, inside: Inside) {
+        if !inside.hidden {
+            self.document.pieces.push(piece);
+        }
+    }
+
+    fn text(&mut self, text: &str, inside: Inside) {
+        for (at, line) in text.split('\n').enumerate() {
+            if at > 0 {
+                self.piece(if inside.pre { Piece::Break } else { Piece::Space }, inside);
+            }
+            self.piece(Piece::Text(line.to_owned()), inside);
+        }
+    }
+
+    /// The first one: those of drawings come later.
+    fn title(&mut self, element: ElementRef<'_>) {
+        if self.document.title.is_empty() {
+            self.document.title = super::document::normal(&text_of(element));
+        }
+    }
+
+    fn block(&mut self, element: ElementRef<'_>, inside: Inside) {
+        self.piece(Piece::Break, inside);
+        self.children(element, inside);
+        self.piece(Piece::Break, inside);
+    }
+
+    fn link(&mut self, element: ElementRef<'_>, inside: Inside) {
+        match element.attr("href") {
+            Some(href) => {
+                let href = href.to_owned();
+                self.target(Leads::Link(href), inside, |reader| reader.children(element, inside));
+            }
+            None => self.children(element, inside),
+        }
+    }
+
+    fn form(&mut self, element: ElementRef<'_>, inside: Inside) {
+        let attribute = |name| element.attr(name).unwrap_or_default().to_owned();
+        self.document.forms.push(Form {
+            id: attribute("id"),
+            action: attribute("action"),
+            method: attribute("method").to_ascii_lowercase(),
+            enctype: attribute("enctype").to_ascii_lowercase(),
+        });
+        let form = Some(self.document.forms.len() - 1);
+        self.block(element, Inside { form, ..inside });
+    }
+
+    fn input(&mut self, element: ElementRef<'_>, inside: Inside) {
+        let on = element.attr("checked").is_some();
+        let value = element.attr("value").map(str::to_owned);
+        let kind = match &*element.attr("type").unwrap_or_default().to_ascii_lowercase() {
+            "hidden" => Kind::Hidden,
+            "checkbox" => Kind::Checkbox { on },
+            "radio" => Kind::Radio { on },
+            "file" => Kind::File { content: Bytes::new() },
+            "button" | "reset" => return,
+            "submit" | "image" => return self.input_button(element, inside),
+            _ => Kind::Line,
+        };
+        let ticked = matches!(kind, Kind::Checkbox { .. } | Kind::Radio { .. });
+        self.field(element, inside, kind, value.unwrap_or(if ticked { "on" } else { "" }.into()));
+    }
+
+    /// A button whose text is an attribute.
+    fn input_button(&mut self, element: ElementRef<'_>, inside: Inside) {
+        let text = element.attr("value").or(element.attr("alt")).unwrap_or("Submit");
+        let button = self.add(element, inside, button(element), element.attr("value").unwrap_or_default().into());
+        self.button_target(button, inside, |reader| reader.text(text, inside));
+    }
+
+    fn button(&mut self, element: ElementRef<'_>, inside: Inside) {
+        let kind = element.attr("type").unwrap_or_default().to_ascii_lowercase();
+        if kind == "button" || kind == "reset" {
+            return self.children(element, inside);
+        }
+        let button = self.add(element, inside, button(element), element.attr("value").unwrap_or_default().into());
+        self.button_target(button, inside, |reader| reader.children(element, inside));
+    }
+
+    /// A disabled button is text.
+    fn button_target(&mut self, button: usize, inside: Inside, content: impl FnOnce(&mut Self)) {
+        if self.document.fields[button].disabled {
+            return content(self);
+        }
+        self.target(Leads::Button(button), inside, content);
+    }
+
+    fn target(&mut self, leads: Leads, inside: Inside, content: impl FnOnce(&mut Self)) {
+        self.piece(Piece::Open, inside);
+        let from = self.document.pieces.len();
+        content(self);
+        if !inside.hidden {
+            let text = label(&self.document.pieces[from..]);
+            self.document.targets.push(Target { text, leads });
+        }
+        self.piece(Piece::Close, inside);
+    }
+
+    fn field(&mut self, element: ElementRef<'_>, inside: Inside, kind: Kind, value: String) {
+        let visible = !matches!(kind, Kind::Hidden);
+        let field = self.add(element, inside, kind, value);
+        if visible {
+            self.piece(Piece::Field(field), inside);
+        }
+    }
+
+    fn add(&mut self, element: ElementRef<'_>, inside: Inside, kind: Kind, value: String) -> usize {
+        let at = self.document.fields.len();
+        if let Some(form) = element.attr("form") {
+            self.elsewhere.push((at, form.to_owned()));
+        }
+        self.document.fields.push(Field {
+            form: inside.form,
+            name: element.attr("name").unwrap_or_default().to_owned(),
+            value,
+            disabled: inside.disabled || element.attr("disabled").is_some(),
+            kind,
+        });
+        at
+    }
+}
+
+fn button(element: ElementRef<'_>) -> Kind {
+    let attribute = |name| element.attr(name).map(str::to_owned);
+    Kind::Button {
+        action: attribute("formaction"),
+        method: attribute("formmethod").map(|method| method.to_ascii_lowercase()),
+    }
+}
+
+/// A `<select>` as it is first: if nothing is chosen, the first option that can be.
+fn select(element: ElementRef<'_>) -> Kind {
+    let several = element.attr("multiple").is_some();
+    let mut options: Vec<_> = element
+        .descendent_elements()
+        .filter(|child| child.value().name() == "option")
+        .map(option)
+        .collect();
+    // Of several that are marked, the last one counts.
+    let last = options.iter().rposition(|option| option.on).or(options.iter().position(|option| !option.disabled));
+    if !several {
+        options.iter_mut().enumerate().for_each(|(at, option)| option.on = Some(at) == last);
+    }
+    Kind::Select { options, several }
+}
+
+fn option(element: ElementRef<'_>) -> Choice {
+    let text = super::document::normal(&text_of(element));
+    Choice {
+        value: element.attr("value").map_or_else(|| text.clone(), str::to_owned),
+        text,
+        disabled: element.attr("disabled").is_some(),
+        on: element.attr("selected").is_some(),
+    }
+}
+
+fn is_hidden(element: ElementRef<'_>) -> bool {
+    let style = element.attr("style").unwrap_or_default().replace(' ', "");
+    element.attr("hidden").is_some() || style.contains("display:none")
+}
+
+fn text_of(element: ElementRef<'_>) -> String {
+    element.text().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sketch(html: &str) -> String {
+        parse(html).sketch().join("\n")
+    }
+
+    #[test]
+    fn text_is_what_the_eye_sees() {
+        let document = parse(
+            "<title> A \n title </title><style>p {}</style><script>x()</script><h1>Count:\n 2</h1>\
+             <p>a<b>b</b> c&nbsp;&amp; d<br>e<!-- no --></p><p hidden>no</p><div style='display: none'>no</div>\
+             <ul><li>x<li>y</ul><table><tr><td>1</td><td>2</td></tr></table><template>no</template>\
+             <svg><title>no</title></svg><noscript>No <a href=x>scripts</a></noscript><img alt=Logo>",
+        );
+        assert_eq!(document.title, "A title");
+        assert_eq!(document.text(), "Count: 2\nab c & d\ne\nx\ny\n1 2\nNo scriptsLogo");
+        assert_eq!(document.links().collect::<Vec<_>>(), ["scripts"]);
+    }
+
+    #[test]
+    fn lines_of_pre_stay_lines() {
+        assert_eq!(parse("<pre>a\nb  c</pre>d\ne").text(), "a\nb c\nd e");
+    }
+
+    #[test]
+    fn values_are_no_text_but_labels_of_buttons_are() {
+        let document = parse(
+            "<input name=a value=typed><textarea name=b>typed</textarea><select name=c><option>typed</select>\
+             <input type=submit value=Go><button>Stay</button>",
+        );
+        assert_eq!(document.text(), "GoStay");
+    }
+
+    #[test]
+    fn a_sketch_shows_what_can_be_used() {
+        let page = sketch(
+            "<h1>Count: 1</h1><a href=?a> ++ </a> <a href=?b>--</a><a name=x>anchor</a>\
+             <form>Name <input name=name value=Ada> <input type=checkbox name=vip checked><input type=checkbox name=old>\
+             <input type=hidden name=h value=1><select name=s><option value=1>one<option value=2 selected>two</select>\
+             <button>Go <b>on</b></button><button disabled>Not yet</button></form>",
+        );
+        assert_eq!(
+            page,
+            "Count: 1\n[++] [--]anchor\nName name=[Ada] vip=[x] old=[ ] s=[2] [Go on]Not yet"
+        );
+    }
+
+    #[test]
+    fn a_card_is_a_link_with_one_text() {
+        let document = parse("<a href=x><h2>Red</h2> <p>5 $</p></a>");
+        assert_eq!(document.link("Red 5 $"), Ok("x"));
+    }
+
+    #[test]
+    fn what_is_hidden_cannot_be_clicked_but_is_sent() {
+        let document = parse("<form hidden><input name=a value=1><button>Go</button></form>");
+        assert!(document.target("Go").is_err());
+        assert_eq!(document.entries(0, None).len(), 1);
+        assert_eq!(document.text(), "");
+    }
+}
