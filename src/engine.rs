@@ -13,12 +13,12 @@ use tokio::time::Instant;
 use crate::flow::Flow;
 use crate::hit::Hit;
 use crate::limits::Limits;
-use crate::log::Gate;
+use crate::log::{Gate, Line};
 use crate::mapper::key::{Keys, random};
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::rotate::Rotated;
 use crate::page::{Frames, Pages, Problem};
-use crate::reply::{Body, Done};
+use crate::reply::{Answer, Body, Done};
 use crate::session::kept::KeptPages;
 use crate::session::table::Table;
 use crate::step::Seal;
@@ -74,47 +74,47 @@ impl Clock {
 }
 
 impl Engine {
-    /// Brings one request to its session and waits for the answer. The body is whole; `peer` is the client's address.
+    /// Brings one request to its session; the future is ready when the session has answered. The body is whole; `peer`
+    /// is the client's address.
     ///
-    /// Dropping the future gives up the answer, not the session.
-    pub async fn answer(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Response<Body> {
-        let started =
-            tracing::enabled!(target: "continuity::access", tracing::Level::DEBUG).then(Instant::now);
-        let line = started.map(|_| (request.method().clone(), request.uri().path().to_owned()));
-        let response = self.serve(request, peer).await;
-        if let (Some(started), Some((method, path))) = (started, line) {
-            tracing::debug!(
-                target: "continuity::access", %method, path, status = response.status().as_u16(),
-                micros = started.elapsed().as_micros(), "hit"
-            );
+    /// A session that waits runs within this call. Dropping the future gives up the answer, not the session.
+    pub fn answer(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Answer {
+        if tracing::enabled!(target: "continuity::access", tracing::Level::DEBUG) {
+            return self.answer_and_log(request, peer);
         }
-        response
+        self.serve(request, peer)
     }
 
-    async fn serve(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Response<Body> {
+    fn answer_and_log(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Answer {
+        let started = Instant::now();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = self.serve(request, peer);
+        Answer::aside(async move {
+            let response = answer.await;
+            tracing::debug!(
+                target: "continuity::access", %method, path = %Line(path), status = response.status().as_u16(),
+                micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX), "hit"
+            );
+            response
+        })
+    }
+
+    fn serve(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Answer {
         let core = &self.0;
         if request.uri().path() == core.health {
-            return health();
+            return Answer::aside(std::future::ready(health()));
         }
         #[cfg(feature = "files")]
-        if let Some(files) = core.files.as_ref().filter(|files| files.wants(&request)) {
-            return files.answer(request, core).await;
+        if core.files.as_ref().is_some_and(|files| files.wants(&request)) {
+            return crate::files::answer(request, core.clone());
         }
         let (hit, answer) = Hit::new(request, peer);
         #[cfg(feature = "multipart")]
-        let hit = match crate::request::upload::read(hit, &core.limits).await {
-            Ok(hit) => hit,
-            Err((hit, error)) => {
-                core.refuse(hit, StatusCode::BAD_REQUEST, &format!("The {error}."));
-                return answer.await;
-            }
-        };
-        if hit.has_more_params_than(core.limits.params) {
-            core.refuse(hit, StatusCode::BAD_REQUEST, "The form has too many fields.");
-        } else {
-            core.map(hit);
+        if let Some(boundary) = hit.boundary() {
+            return crate::request::upload::map(core.clone(), hit, boundary, answer);
         }
-        answer.await
+        core.map_checked(hit);
+        answer
     }
 
     /// The bounds this server was given: adapters keep those on heads, bodies and connections.
@@ -150,6 +150,15 @@ fn health() -> Response<Body> {
 }
 
 impl Core {
+    /// Brings a hit to its session, unless it has more parameters than a hit may have.
+    pub(crate) fn map_checked(self: &Arc<Self>, hit: Box<Hit>) {
+        if hit.has_more_params_than(self.limits.params) {
+            self.refuse(hit, StatusCode::BAD_REQUEST, "The form has too many fields.");
+        } else {
+            self.map(hit);
+        }
+    }
+
     pub(crate) fn flow(&self, flow: u16) -> &Flow {
         &self.flows[usize::from(flow)]
     }

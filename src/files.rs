@@ -1,13 +1,14 @@
 //! Static files, by tower-http, and the path guard, once for all adapters.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use tower_http::services::ServeDir;
 
 use crate::engine::{Core, Engine};
-use crate::reply::Body;
+use crate::reply::{Answer, Body};
 
 /// A folder whose files are served.
 pub(crate) struct Files {
@@ -31,31 +32,30 @@ impl Files {
     pub(crate) fn wants(&self, request: &Request<Bytes>) -> bool {
         matches!(*request.method(), Method::GET | Method::HEAD) && (self.is_file)(request.uri().path())
     }
+}
 
-    pub(crate) async fn answer(
-        &self,
-        request: Request<Bytes>,
-        core: &std::sync::Arc<Core>,
-    ) -> Response<Body> {
-        let missing = || Engine(core.clone()).refusal(StatusCode::NOT_FOUND, "There is no such file.");
-        if is_hidden(request.uri().path()) {
+/// Answers with the file, or with a page that says there is none.
+pub(crate) fn answer(request: Request<Bytes>, core: Arc<Core>) -> Answer {
+    Answer::aside(async move {
+        let engine = Engine(core);
+        let missing = || engine.refusal(StatusCode::NOT_FOUND, "There is no such file.");
+        let Some(files) = engine.0.files.as_ref().filter(|_| !is_hidden(request.uri().path())) else {
             return missing();
-        }
-        let request = request.map(http_body_util::Full::new);
-        match self.folder.clone().try_call(request).await {
+        };
+        match files.folder.clone().try_call(request.map(http_body_util::Full::new)).await {
             Ok(response) if response.status() == StatusCode::NOT_FOUND => missing(),
             Ok(response) => {
                 let mut response = response.map(Body::from);
-                let nosniff = http::HeaderValue::from_static("nosniff");
-                response.headers_mut().insert(http::header::X_CONTENT_TYPE_OPTIONS, nosniff);
+                let nosniff = HeaderValue::from_static("nosniff");
+                response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
                 response
             }
             Err(error) => {
                 tracing::error!(%error, "a file could not be read");
-                Engine(core.clone()).refusal(StatusCode::INTERNAL_SERVER_ERROR, "The file could not be read.")
+                engine.refusal(StatusCode::INTERNAL_SERVER_ERROR, "The file could not be read.")
             }
         }
-    }
+    })
 }
 
 /// Whether the last segment has a dot in it.

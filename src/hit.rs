@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, header};
+use http::{HeaderMap, Method, Request};
 
 use crate::mapper::Cut;
 use crate::reply::{Answer, Reply};
@@ -14,6 +14,7 @@ use crate::step;
 /// One incoming request, whatever protocol brought it: what mappers and predicates look at.
 pub struct Hit {
     parts: Parts,
+    signs: Signs,
     body: Bytes,
     fields: Fields,
     peer: Option<SocketAddr>,
@@ -45,11 +46,10 @@ impl Hit {
     /// A hit and the answer it will get. `peer` is `None` where the protocol has no address.
     pub(crate) fn new(request: Request<Bytes>, peer: Option<SocketAddr>) -> (Box<Hit>, Answer) {
         let (parts, body) = request.into_parts();
-        let urlencoded = content_type(&parts.headers)
-            .is_some_and(|kind| essence(kind).eq_ignore_ascii_case("application/x-www-form-urlencoded"));
-        let fields = if urlencoded { Fields::Urlencoded } else { Fields::None };
+        let signs = Signs::read(&parts.headers);
+        let fields = if signs.urlencoded { Fields::Urlencoded } else { Fields::None };
         let (reply, answer) = Reply::new();
-        (Box::new(Hit { parts, body, fields, peer, mount: 0, cut: Cut::default(), reply }), answer)
+        (Box::new(Hit { parts, signs, body, fields, peer, mount: 0, cut: Cut::default(), reply }), answer)
     }
 
     /// The method.
@@ -132,20 +132,31 @@ impl Hit {
 
     /// Where the hit comes from, by `Sec-Fetch-Site`, else by comparing `Origin` with `Host`.
     pub fn site(&self) -> Site {
-        let same = match self.header("sec-fetch-site") {
-            Some(site) => matches!(site, "same-origin" | "none"),
-            None => match self.parts.headers.get(header::ORIGIN) {
-                Some(origin) => origin.to_str().is_ok_and(|origin| self.is_own(origin)),
-                None => true,
-            },
+        let same = match self.signs.site {
+            Some(site) => site == Site::Same,
+            None if self.signs.origin => self.header("origin").is_some_and(|origin| self.is_own(origin)),
+            None => true,
         };
         if same { Site::Same } else { Site::Cross }
     }
 
+    pub(crate) fn signs(&self) -> &Signs {
+        &self.signs
+    }
+
     /// The token of the page this hit comes from.
-    pub(crate) fn token(&self) -> Option<Cow<'_, str>> {
-        let empty = self.query().is_empty() && self.body.is_empty();
-        if empty { None } else { self.param(step::PARAM) }
+    ///
+    /// Our tokens need no encoding, so they are looked for as they stand.
+    pub(crate) fn token(&self) -> Option<&str> {
+        let of_body = match &self.fields {
+            Fields::None => None,
+            Fields::Urlencoded => str::from_utf8(&self.body).ok().and_then(token_in),
+            #[cfg(feature = "multipart")]
+            Fields::Multipart(fields) => {
+                fields.iter().find(|(name, _)| name == step::PARAM).map(|(_, value)| &**value)
+            }
+        };
+        of_body.or_else(|| token_in(self.query()))
     }
 
     pub(crate) fn mount(&mut self, bytes: usize) {
@@ -178,12 +189,80 @@ impl Hit {
     }
 }
 
-fn content_type(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::CONTENT_TYPE)?.to_str().ok()
+fn token_in(pairs: &str) -> Option<&str> {
+    pairs.split('&').find_map(|pair| pair.strip_prefix(step::PARAM)?.strip_prefix('='))
 }
 
-fn essence(content_type: &str) -> &str {
-    content_type.split(';').next().unwrap_or("").trim()
+/// What the head says about the hit itself, read in one pass: it is asked for on each hit.
+#[derive(Default)]
+pub(crate) struct Signs {
+    site: Option<Site>,
+    origin: bool,
+    urlencoded: bool,
+    /// Fetched by a browser as a part of a page.
+    pub(crate) part: bool,
+    pub(crate) prefetch: bool,
+    pub(crate) crawler: bool,
+}
+
+/// Kinds of things that pages load by themselves.
+const PARTS: [&str; 6] = ["image", "style", "script", "font", "manifest", "serviceworker"];
+
+impl Signs {
+    fn read(headers: &HeaderMap) -> Signs {
+        let mut signs = Signs::default();
+        for (name, value) in headers {
+            let value = value.as_bytes();
+            match name.as_str() {
+                "origin" => signs.origin = true,
+                "content-type" => signs.urlencoded = is_urlencoded(value),
+                "user-agent" => signs.crawler = is_crawler(value),
+                "sec-fetch-site" => {
+                    let same = matches!(value, b"same-origin" | b"none");
+                    signs.site = Some(if same { Site::Same } else { Site::Cross });
+                }
+                "sec-fetch-dest" => signs.part = PARTS.iter().any(|part| part.as_bytes() == value),
+                "sec-purpose" | "purpose" | "x-moz" => signs.prefetch |= is_prefetch(value),
+                _ => {}
+            }
+        }
+        signs
+    }
+}
+
+fn is_urlencoded(content_type: &[u8]) -> bool {
+    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+}
+
+fn is_prefetch(value: &[u8]) -> bool {
+    ["prefetch", "prerender"].iter().any(|word| value.windows(word.len()).any(|at| at == word.as_bytes()))
+}
+
+/// What programs that read the web for others call themselves, by their first letter.
+fn crawlers(first: u8) -> &'static [&'static str] {
+    match first {
+        b'b' => &["bot", "bingpreview"],
+        b'c' => &["crawler"],
+        b'f' => &["facebookexternalhit"],
+        b'i' => &["ia_archiver"],
+        b'm' => &["mediapartners"],
+        b's' => &["spider", "slurp"],
+        _ => &[],
+    }
+}
+
+fn is_crawler(agent: &[u8]) -> bool {
+    (0..agent.len()).any(|at| {
+        crawlers(agent[at].to_ascii_lowercase()).iter().any(|name| {
+            agent.get(at..at + name.len()).is_some_and(|here| here.eq_ignore_ascii_case(name.as_bytes()))
+        })
+    })
+}
+
+#[cfg(feature = "multipart")]
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(http::header::CONTENT_TYPE)?.to_str().ok()
 }
 
 /// What caps count as one address: IPv4 whole, IPv6 by its /64.

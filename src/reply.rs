@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::LazyLock;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -11,9 +12,21 @@ use http_body::Frame;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::page::Frames;
+use crate::server::BoxFuture;
 
 /// Chunks that wait for a slow client before `flush` waits too.
 const CHUNKS: usize = 4;
+
+/// The header fields of a page.
+static USUAL: LazyLock<HeaderMap> = LazyLock::new(|| {
+    [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ]
+    .into_iter()
+    .collect()
+});
 
 /// The response being made, and whom it goes to.
 pub(crate) struct Reply {
@@ -39,15 +52,39 @@ struct Stream {
     tail: Cow<'static, str>,
 }
 
-/// What a hit is answered with, once: the future an adapter awaits.
-#[derive(Debug)]
-pub struct Answer(oneshot::Receiver<Response<Body>>);
+/// What a request is answered with, once: the future an adapter awaits.
+pub struct Answer(Way);
+
+enum Way {
+    /// The session answers; mostly it has already.
+    Session(oneshot::Receiver<Response<Body>>),
+    /// Something else does: a file, or an adapter that reads the body first.
+    Aside(BoxFuture<Response<Body>>),
+}
+
+impl Answer {
+    pub(crate) fn aside(answer: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
+        Answer(Way::Aside(Box::pin(answer)))
+    }
+}
 
 impl Future for Answer {
     type Output = Response<Body>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|sent| sent.expect("a reply answers when it is dropped"))
+        match &mut self.0 {
+            Way::Session(answer) => {
+                let answer = ready!(Pin::new(answer).poll(cx));
+                Poll::Ready(answer.expect("a reply answers when it is dropped"))
+            }
+            Way::Aside(answer) => answer.as_mut().poll(cx),
+        }
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").finish_non_exhaustive()
     }
 }
 
@@ -66,7 +103,7 @@ impl Reply {
             overflow: false,
             stream: None,
         };
-        (reply, Answer(receiver))
+        (reply, Answer(Way::Session(receiver)))
     }
 
     /// Whether its head is on its way: too late for a status, a header or another page.
@@ -131,11 +168,19 @@ impl Reply {
 
     /// Fills in the header fields every response has.
     fn head(&mut self) {
-        let kind = self.content_type.take().unwrap_or(HeaderValue::from_static("text/html; charset=utf-8"));
-        let cache = if self.sensitive { "no-store" } else { "private, no-cache" };
-        self.headers.insert(header::CONTENT_TYPE, kind);
-        self.headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(cache));
-        self.headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if self.headers.is_empty() {
+            self.headers = USUAL.clone();
+        } else {
+            for (name, value) in &*USUAL {
+                self.headers.entry(name).or_insert_with(|| value.clone());
+            }
+        }
+        if let Some(kind) = self.content_type.take() {
+            self.headers.insert(header::CONTENT_TYPE, kind);
+        }
+        if self.sensitive {
+            self.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
     }
 
     fn send(&mut self, body: Body) {
@@ -213,7 +258,7 @@ enum Content {
     Full(Option<Bytes>),
     Stream(mpsc::Receiver<Bytes>),
     #[cfg(feature = "files")]
-    File(tower_http::services::fs::ServeFileSystemResponseBody),
+    File(Box<tower_http::services::fs::ServeFileSystemResponseBody>),
 }
 
 impl From<Bytes> for Body {
@@ -225,7 +270,7 @@ impl From<Bytes> for Body {
 #[cfg(feature = "files")]
 impl From<tower_http::services::fs::ServeFileSystemResponseBody> for Body {
     fn from(file: tower_http::services::fs::ServeFileSystemResponseBody) -> Self {
-        Body(Content::File(file))
+        Body(Content::File(Box::new(file)))
     }
 }
 
@@ -243,7 +288,7 @@ impl http_body::Body for Body {
                 chunks.poll_recv(cx).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
             }
             #[cfg(feature = "files")]
-            Content::File(file) => Pin::new(file).poll_frame(cx),
+            Content::File(file) => Pin::new(&mut **file).poll_frame(cx),
         }
     }
 

@@ -1,13 +1,11 @@
 //! Sealed tokens: what a page's links and forms carry to say which step they belong to, and the value behind them.
 //!
-//! Nothing is kept per link. A token is base64url of `step (4) · part (4) · value (CBOR) · tag (16)`; the tag is
+//! Nothing is kept per link. A token is in hexadecimal `step (4) · part (4) · value (CBOR) · tag (16)`; the tag is
 //! SipHash-2-4 with 128 bits over session, step, part and value, under a key that is fresh at each start. Signed, not
 //! hidden: do not put a secret behind a link. What a token means for the session it comes to is decided by its verbs.
 
 use std::hash::Hasher;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use siphasher::sip::SipHasher13;
@@ -23,6 +21,7 @@ pub(crate) const LINK: u32 = 0;
 
 const HEAD: usize = 8;
 const TAG: usize = 16;
+const SMALL: usize = 64;
 
 /// Makes and opens tokens; one a server.
 pub(crate) struct Seal {
@@ -36,7 +35,14 @@ pub(crate) struct Token {
     pub(crate) step: u32,
     /// [`LINK`], or the number of the form or callback on its page.
     pub(crate) part: u32,
-    value: Vec<u8>,
+    bytes: Bytes,
+}
+
+/// Most tokens are small: they need no memory of their own.
+#[derive(Debug, PartialEq, Eq)]
+enum Bytes {
+    Small([u8; SMALL], usize),
+    Large(Vec<u8>),
 }
 
 impl Seal {
@@ -47,43 +53,51 @@ impl Seal {
         Seal { key: SipHasher24::new_with_key(&key), answers: SipHasher13::new_with_key(&answers) }
     }
 
-    /// A token for a page of `step` of session `serial`. An error if the value is larger than `limit` bytes.
+    /// Adds to `token` that of a value on a page: its place is session, step and part. An error if the value is larger
+    /// than `limit` bytes.
     pub(crate) fn seal<T: Serialize>(
         &self,
-        serial: u64,
-        step: u32,
-        part: u32,
+        (serial, step, part): (u64, u32, u32),
         value: &T,
         limit: usize,
-    ) -> Result<String, Error> {
-        let mut bytes = Vec::with_capacity(64);
+        bytes: &mut Vec<u8>,
+        token: &mut String,
+    ) -> Result<(), Error> {
+        bytes.clear();
+        bytes.reserve(64);
         bytes.extend_from_slice(&step.to_le_bytes());
         bytes.extend_from_slice(&part.to_le_bytes());
         value
-            .serialize(&mut minicbor_serde::Serializer::new(&mut bytes))
+            .serialize(&mut minicbor_serde::Serializer::new(&mut *bytes))
             .map_err(|error| Error::caused("the value cannot be sealed", error))?;
         if bytes.len() - HEAD > limit {
             return Err(Error::new(format!("the value has {} bytes; at most {limit}", bytes.len() - HEAD)));
         }
-        let tag = self.tag(serial, &bytes);
+        let tag = self.tag(serial, bytes);
         bytes.extend_from_slice(&tag.to_le_bytes());
-        Ok(URL_SAFE_NO_PAD.encode(&bytes))
+        let mut digits = [0; 2 * SMALL];
+        for chunk in bytes.chunks(SMALL) {
+            let digits = &mut digits[..2 * chunk.len()];
+            const_hex::encode_to_slice(chunk, digits).expect("two digits a byte");
+            token.push_str(str::from_utf8(digits).expect("digits are ASCII"));
+        }
+        Ok(())
     }
 
     /// Opens a token if we made it for this session.
     pub(crate) fn open(&self, serial: u64, wire: &str) -> Option<Token> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(wire).ok()?;
+        let mut token = Bytes::new(wire.len() / 2);
+        let bytes = token.as_mut();
+        const_hex::decode_to_slice(wire, bytes).ok()?;
         let end = bytes.len().checked_sub(TAG).filter(|end| *end >= HEAD)?;
         let tag = u128::from_le_bytes(bytes[end..].try_into().expect("a tag's length"));
         // One comparison of the whole: no time tells how much of a forged tag was right.
         if self.tag(serial, &bytes[..end]) ^ tag != 0 {
             return None;
         }
-        bytes.truncate(end);
         let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four of them"));
         let (step, part) = (number(0), number(4));
-        bytes.drain(..HEAD);
-        Some(Token { step, part, value: bytes })
+        Some(Token { step, part, bytes: token })
     }
 
     /// What tells one answer from another: the token with all values that came with it. Never 0.
@@ -106,7 +120,28 @@ impl Seal {
 impl Token {
     /// The value behind the link, if it is of this type.
     pub(crate) fn value<T: DeserializeOwned>(&self) -> Option<T> {
-        minicbor_serde::from_slice(&self.value).ok()
+        let bytes = self.bytes.as_ref();
+        minicbor_serde::from_slice(&bytes[HEAD..bytes.len() - TAG]).ok()
+    }
+}
+
+impl Bytes {
+    fn new(length: usize) -> Self {
+        if length <= SMALL { Bytes::Small([0; SMALL], length) } else { Bytes::Large(vec![0; length]) }
+    }
+
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Bytes::Small(bytes, length) => &bytes[..*length],
+            Bytes::Large(bytes) => bytes,
+        }
+    }
+
+    fn as_mut(&mut self) -> &mut [u8] {
+        match self {
+            Bytes::Small(bytes, length) => &mut bytes[..*length],
+            Bytes::Large(bytes) => bytes,
+        }
     }
 }
 
@@ -120,11 +155,16 @@ mod tests {
         Add { many: i64, what: String },
     }
 
+    fn sealed<T: Serialize>(seal: &Seal, value: &T) -> Result<String, Error> {
+        let mut token = String::new();
+        seal.seal((7, 3, LINK), value, 1024, &mut Vec::new(), &mut token).map(|()| token)
+    }
+
     #[test]
     fn a_value_comes_back_as_it_went() {
         let seal = Seal::new();
         for op in [Op::Inc, Op::Add { many: -3, what: "ärger".into() }] {
-            let token = seal.seal(7, 3, LINK, &op, 1024).expect("small");
+            let token = sealed(&seal, &op).expect("small");
             let opened = seal.open(7, &token).expect("ours");
             assert_eq!((opened.step, opened.part), (3, LINK));
             assert_eq!(opened.value::<Op>(), Some(op));
@@ -134,7 +174,7 @@ mod tests {
     #[test]
     fn a_token_is_of_one_session_and_one_server() {
         let seal = Seal::new();
-        let token = seal.seal(7, 3, LINK, &true, 1024).expect("small");
+        let token = sealed(&seal, &true).expect("small");
         assert!(seal.open(8, &token).is_none());
         assert!(Seal::new().open(7, &token).is_none());
         assert!(seal.open(7, "").is_none() && seal.open(7, "AAAA").is_none());
@@ -142,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_large_value_is_an_error() {
-        let error = Seal::new().seal(7, 3, LINK, &"x".repeat(2000), 1024).expect_err("too large");
+        let error = sealed(&Seal::new(), &"x".repeat(2000)).expect_err("too large");
         assert_eq!(error.to_string(), "the value has 2003 bytes; at most 1024");
     }
 }

@@ -4,11 +4,11 @@
 //! answered here, all else by the engine.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,7 +27,7 @@ use super::{Adapter, Listening, Stop};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::reply::Body;
+use crate::reply::{Answer, Body};
 use crate::server::BoxFuture;
 
 /// How long to wait when the system gives no more connections (EMFILE and its like).
@@ -155,8 +155,8 @@ async fn accept(
 
 /// `work`, or `None` if `stop` is ready first.
 async fn until<T>(
-    mut stop: std::pin::Pin<&mut Stop>,
-    mut work: std::pin::Pin<&mut impl Future<Output = T>>,
+    mut stop: Pin<&mut Stop>,
+    mut work: Pin<&mut impl Future<Output = T>>,
 ) -> Option<T> {
     poll_fn(|cx| match stop.as_mut().poll(cx) {
         Poll::Ready(()) => Poll::Ready(None),
@@ -170,11 +170,8 @@ async fn converse(stream: TcpStream, peer: SocketAddr, engine: Engine, stop: Sto
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
-    let service = service_fn(|request| {
-        let engine = engine.clone();
-        async move { Ok::<_, Infallible>(handle(&engine, request, peer).await) }
-    });
-    let mut connection = pin!(protocol(engine.limits()).serve_connection(TokioIo::new(stream), service));
+    let protocol = protocol(engine.limits());
+    let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), Door { engine, peer }));
     let mut stop = pin!(stop);
     let mut stopping = false;
     let served = poll_fn(|cx| {
@@ -202,17 +199,46 @@ fn protocol(limits: &Limits) -> http1::Builder {
     builder
 }
 
-async fn handle(engine: &Engine, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-    let limits = engine.limits();
-    let (head, body) = request.into_parts();
-    if too_large(&head.headers, head.uri.path().len() + head.uri.query().map_or(0, str::len), limits) {
-        return close(
-            engine.refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's head is too large."),
-        );
+/// Where the requests of one connection come in.
+struct Door {
+    engine: Engine,
+    peer: SocketAddr,
+}
+
+impl Service<Request<Incoming>> for Door {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        let (head, body) = request.into_parts();
+        let uri = head.uri.path().len() + head.uri.query().map_or(0, str::len);
+        if too_large(&head.headers, uri, self.engine.limits()) {
+            let message = "The request's head is too large.";
+            let refusal = self.engine.refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message);
+            return Answering(Answer::aside(ready(close(refusal))));
+        }
+        if body.is_end_stream() {
+            return Answering(self.engine.answer(Request::from_parts(head, Bytes::new()), Some(self.peer)));
+        }
+        let (engine, peer) = (self.engine.clone(), self.peer);
+        Answering(Answer::aside(async move {
+            match read(body, engine.limits()).await {
+                Ok(body) => engine.answer(Request::from_parts(head, body), Some(peer)).await,
+                Err((status, message)) => close(engine.refusal(status, message)),
+            }
+        }))
     }
-    match read(body, limits).await {
-        Ok(body) => engine.answer(Request::from_parts(head, body), Some(peer)).await,
-        Err((status, message)) => close(engine.refusal(status, message)),
+}
+
+/// An answer as hyper wants it.
+struct Answering(Answer);
+
+impl Future for Answering {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(Ok)
     }
 }
 
@@ -225,9 +251,6 @@ fn too_large(headers: &HeaderMap, uri: usize, limits: &Limits) -> bool {
 /// The whole body, within its size and time.
 async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, (StatusCode, &'static str)> {
     const LARGE: (StatusCode, &str) = (StatusCode::PAYLOAD_TOO_LARGE, "What was sent is too large.");
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
     if body.size_hint().lower() > limits.body as u64 {
         return Err(LARGE);
     }

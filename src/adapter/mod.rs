@@ -4,7 +4,7 @@
 pub(crate) mod http;
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::sync::watch;
 
@@ -27,24 +27,21 @@ pub trait Listening: Send {
     fn serve(self: Box<Self>, engine: Engine, stop: Stop) -> BoxFuture<()>;
 }
 
-/// Ready when the server is to stop.
+/// Ready when the server is to stop. Cheap to poll again and again.
 pub struct Stop {
-    told: BoxFuture<()>,
-    again: watch::Receiver<bool>,
+    told: watch::Receiver<bool>,
+    wait: Option<(Waker, BoxFuture<()>)>,
 }
 
 impl Stop {
     pub(crate) fn new(told: watch::Receiver<bool>) -> Self {
-        let mut waiting = told.clone();
-        // A server that is gone has stopped too.
-        let told_once = Box::pin(async move { drop(waiting.wait_for(|stop| *stop).await) });
-        Stop { told: told_once, again: told }
+        Stop { told, wait: None }
     }
 }
 
 impl Clone for Stop {
     fn clone(&self) -> Self {
-        Stop::new(self.again.clone())
+        Stop::new(self.told.clone())
     }
 }
 
@@ -52,12 +49,23 @@ impl Future for Stop {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.told.as_mut().poll(cx)
+        // A server that is gone has stopped too.
+        if self.told.has_changed().unwrap_or(true) {
+            return Poll::Ready(());
+        }
+        if self.wait.as_ref().is_some_and(|(waker, _)| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        let mut told = self.told.clone();
+        let mut wait: BoxFuture<()> = Box::pin(async move { drop(told.changed().await) });
+        let polled = wait.as_mut().poll(cx);
+        self.wait = Some((cx.waker().clone(), wait));
+        polled
     }
 }
 
 impl std::fmt::Debug for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stop").field("told", &*self.again.borrow()).finish()
+        f.debug_struct("Stop").field("told", &*self.told.borrow()).finish()
     }
 }

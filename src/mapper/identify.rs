@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::hash::Hasher;
 
-use http::header;
+use http::{HeaderValue, header};
 use siphasher::sip::SipHasher13;
 
+use super::key::WIRE;
 use crate::hit::Hit;
 
 /// Valid-looking ids that are tried if a client sends several cookies of the name.
@@ -66,8 +67,12 @@ impl<'h> Identity<'h> {
 
     /// The visitor is whom the server's cookie names. An id we did not issue counts as none.
     pub fn cookie(&mut self, hit: &'h Hit) {
-        for value in cookies(hit, self.cookie_name) {
-            self.claim(Cow::Borrowed(value));
+        for field in hit.headers().get_all(header::COOKIE) {
+            // Mostly it is the only one: no need to look for others.
+            match value_of(field.as_bytes(), self.cookie_name).filter(|value| value.len() == WIRE) {
+                Some(only) => self.claim(Cow::Borrowed(only)),
+                None => values_in(field, self.cookie_name).for_each(|value| self.claim(Cow::Borrowed(value))),
+            }
         }
     }
 
@@ -143,14 +148,17 @@ impl std::fmt::Debug for Identity<'_> {
 
 /// The values of all cookies of this name, in the order they came.
 pub(crate) fn cookies<'h>(hit: &'h Hit, name: &str) -> impl Iterator<Item = &'h str> {
-    hit.headers()
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|field| field.to_str().ok())
-        .flat_map(|field| field.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(move |(key, _)| *key == name)
-        .map(|(_, value)| value)
+    hit.headers().get_all(header::COOKIE).iter().flat_map(move |field| values_in(field, name))
+}
+
+fn values_in<'h>(field: &'h HeaderValue, name: &str) -> impl Iterator<Item = &'h str> {
+    let pairs = field.as_bytes().split(|byte| *byte == b';');
+    pairs.filter_map(move |pair| value_of(pair.trim_ascii(), name))
+}
+
+fn value_of<'h>(pair: &'h [u8], name: &str) -> Option<&'h str> {
+    let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+    str::from_utf8(value).ok()
 }
 
 #[derive(Debug, Clone)]
@@ -300,6 +308,14 @@ mod tests {
     fn all_cookies_of_the_name_are_claims() {
         let hit = hit("/", &[("cookie", "a=1; sid=x;xsid=no"), ("cookie", "sid=y; sid=\"q\"")]);
         assert_eq!(claims(Map::by_cookie(), &hit), ["x", "y", "\"q\""]);
+    }
+
+    #[test]
+    fn an_id_alone_or_among_others_is_the_same_claim() {
+        let id = "0".repeat(WIRE);
+        for cookie in [format!("sid={id}"), format!("a=1; sid={id}"), format!("sid={id}; a=1")] {
+            assert_eq!(claims(Map::by_cookie(), &hit("/", &[("cookie", &cookie)])), [id.clone()], "{cookie}");
+        }
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl Core {
             (state.has_ended(), state.talk.applied, state.talk.flow)
         };
         if let Some(token) = hit.token() {
-            let ours = self.seal.open(session.serial, &token).is_some();
+            let ours = self.seal.open(session.serial, token).is_some();
             if ours && ended && self.seal.answer(hit.query(), hit.body()) == applied {
                 return self.repeat(session, hit);
             }

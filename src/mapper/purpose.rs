@@ -25,20 +25,6 @@ pub enum Purpose {
     Refused,
 }
 
-/// What programs that read the web for others call themselves, by their first letter.
-fn crawlers(first: u8) -> &'static [&'static str] {
-    match first {
-        b'b' => &["bot", "bingpreview"],
-        b'c' => &["crawler"],
-        b'f' => &["facebookexternalhit"],
-        b'i' => &["ia_archiver"],
-        b'm' => &["mediapartners"],
-        b's' => &["spider", "slurp"],
-        _ => &[],
-    }
-}
-/// Kinds of things that pages load by themselves.
-const LOADED: [&str; 6] = ["image", "style", "script", "font", "manifest", "serviceworker"];
 const ALLOW: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 impl Purpose {
@@ -54,30 +40,14 @@ impl Purpose {
         if path == "/favicon.ico" || path == "/robots.txt" || path.starts_with("/.well-known/") {
             return Purpose::Asset;
         }
-        if hit.header("sec-fetch-dest").is_some_and(|kind| LOADED.contains(&kind)) {
-            return Purpose::Asset;
-        }
-        if ["sec-purpose", "purpose", "x-moz"].iter().any(|name| hit.header(name).is_some_and(is_prefetch)) {
-            return Purpose::Prefetch;
-        }
-        match hit.header("user-agent") {
-            Some(agent) if is_crawler(agent) => Purpose::Crawl,
+        let signs = hit.signs();
+        match (signs.part, signs.prefetch, signs.crawler) {
+            (true, _, _) => Purpose::Asset,
+            (_, true, _) => Purpose::Prefetch,
+            (_, _, true) => Purpose::Crawl,
             _ => Purpose::Visit,
         }
     }
-}
-
-fn is_prefetch(value: &str) -> bool {
-    value.contains("prefetch") || value.contains("prerender")
-}
-
-fn is_crawler(agent: &str) -> bool {
-    let agent = agent.as_bytes();
-    (0..agent.len()).any(|at| {
-        crawlers(agent[at].to_ascii_lowercase()).iter().any(|name| {
-            agent.get(at..at + name.len()).is_some_and(|here| here.eq_ignore_ascii_case(name.as_bytes()))
-        })
-    })
 }
 
 impl Core {

@@ -26,6 +26,10 @@ impl<'a> Asking<'a> {
         self.request.as_mut().expect("a verb is not polled after it returned")
     }
 
+    pub(super) fn session(&self) -> &Arc<Session> {
+        &self.request.as_ref().expect("a verb is not polled after it returned").session
+    }
+
     /// True once: before the first poll.
     pub(super) fn begins(&mut self) -> bool {
         !std::mem::replace(&mut self.asked, true)
@@ -33,9 +37,9 @@ impl<'a> Asking<'a> {
 
     /// The next hit in line, not taken yet.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<Hit>, Error>> {
-        let session = self.request().session.clone();
+        let session = self.session();
         // The session's own waker points to the session; any other is one of a combinator inside the program.
-        let own = std::ptr::eq(cx.waker().data().cast(), Arc::as_ptr(&session));
+        let own = std::ptr::eq(cx.waker().data().cast(), Arc::as_ptr(session));
         match session.queue.ask((!own).then(|| cx.waker())) {
             Asked::Hit(hit) => Poll::Ready(Ok(hit)),
             Asked::Closing => Poll::Ready(Err(Error::closing())),
@@ -57,7 +61,7 @@ impl<'a> Asking<'a> {
 
     /// Answers a hit that was not taken. A connection that runs the session is let go before the next hit.
     pub(super) fn answer(&mut self, hit: Box<Hit>) {
-        let session = &self.request().session;
+        let session = self.session();
         let done = session.core.complete(hit, false).0;
         session.queue.answered();
         done.send();
@@ -130,7 +134,7 @@ fn on_printed(session: &Session, hit: &Hit) -> Verdict {
             Verdict::Take
         };
     };
-    let ours = session.core.seal.open(session.serial, &token).is_some();
+    let ours = session.core.seal.open(session.serial, token).is_some();
     if ours && session.core.seal.answer(hit.query(), hit.body()) == applied {
         Verdict::Repeat
     } else {

@@ -122,6 +122,9 @@ impl Request {
     }
 }
 
+/// Bytes that most pages fit in.
+const PAGE: usize = 512;
+
 type Callback<S> = Box<dyn FnOnce(&mut S) + Send>;
 
 /// How the value of a link is found: it is sealed in the token.
@@ -196,25 +199,25 @@ where
 {
     /// Shows the page as the response in hand. What was printed so far is part of it.
     fn show_first(&mut self) -> Result<(), Error> {
-        let session = self.asking.request().session.clone();
+        let session = self.asking.session();
         let cut = session.talk(|talk| talk.current.as_ref().map(|hit| hit.cut.clone())).unwrap_or_default();
-        let (page, _) = self.draw(&session, &cut, None, None)?;
+        let (page, _) = self.draw(&cut, None, None)?;
         {
             let mut state = session.queue.lock();
-            let printed = state.talk.current.as_ref().map_or("", |hit| &hit.reply.out).to_owned();
-            if !printed.is_empty() {
+            if let Some(hit) = state.talk.current.as_ref().filter(|hit| !hit.reply.out.is_empty()) {
+                let printed = hit.reply.out.clone();
                 state.extra().prefix = printed;
             }
         }
-        response::add(&session, &page);
+        response::add(session, page);
         self.asking.request().complete(false)
     }
 
     /// Decides on a hit: takes it and returns its value, or shows it the page.
     fn consider(&mut self, hit: Box<Hit>) -> Result<Option<T>, Error> {
-        let session = self.asking.request().session.clone();
+        let session = self.asking.session();
         let answer = session.core.seal.answer(hit.query(), hit.body());
-        let (notice, part) = match verdict::<T, K>(&session, &hit, answer) {
+        let (notice, part) = match verdict::<T, K>(session, &hit, answer) {
             Verdict::Take(value) => {
                 self.asking.taken(hit, answer);
                 return Ok(Some(value));
@@ -223,9 +226,9 @@ where
             Verdict::Redraw(notice) => (notice, None),
         };
         // While the page is drawn the hit is in the session's hand: if drawing fails, the failure answers it.
-        let hand = InHand::new(&session, hit);
+        let hand = InHand::new(session, hit);
         let submitted = part.map(|part| (part, hand.hit()));
-        let (page, value) = self.draw(&session, &hand.hit().cut, notice, submitted)?;
+        let (page, value) = self.draw(&hand.hit().cut, notice, submitted)?;
         let mut hit = hand.release();
         if let Some(value) = value {
             self.asking.taken(hit, answer);
@@ -242,11 +245,11 @@ where
 
     fn draw(
         &self,
-        session: &Session,
         cut: &Cut,
         notice: Option<Notice>,
         submitted: Option<(u32, &Hit)>,
     ) -> Result<(String, Option<T>), Error> {
+        let session = self.asking.session();
         let choices = Choices {
             session,
             step: session.talk(|talk| talk.step),
@@ -257,8 +260,10 @@ where
             submitted,
             value: RefCell::new(None),
             failed: RefCell::new(None),
+            scratch: RefCell::new(Vec::new()),
         };
-        let mut page = (self.page)(&choices).render().into_string();
+        let mut page = String::with_capacity(PAGE);
+        (self.page)(&choices).render_to(&mut page);
         if let Some(error) = choices.failed.take() {
             return Err(error);
         }
@@ -275,7 +280,7 @@ fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, answer: u64) -> Verdict<
     }
     let Some(token) = hit.token() else { return Verdict::Redraw(None) };
     let (step, applied) = session.talk(|talk| (talk.step, talk.applied));
-    match session.core.seal.open(session.serial, &token) {
+    match session.core.seal.open(session.serial, token) {
         Some(token) if token.step == step && token.part != LINK => Verdict::Find(token.part),
         Some(token) if token.step == step => match K::open(&token) {
             Some(value) => Verdict::Take(value),
@@ -325,16 +330,16 @@ pub struct Choices<'a, T> {
     submitted: Option<(u32, &'a Hit)>,
     value: RefCell<Option<T>>,
     failed: RefCell<Option<Error>>,
+    scratch: RefCell<Vec<u8>>,
 }
 
-impl<T> Choices<'_, T> {
+impl<'c, T> Choices<'c, T> {
     /// A link that stands for a value. The value is signed, not hidden; at most [`token`](crate::Limits::token) bytes.
-    pub fn link(&self, text: impl Render, value: T) -> Markup
+    pub fn link<R: Render>(&self, text: R, value: T) -> impl Render + use<'_, 'c, T, R>
     where
         T: Serialize,
     {
-        let token = self.seal(LINK, &value, &text);
-        html! { a href=(self.href(Some(&token))) { (text) } }
+        Link { choices: self, part: LINK, value, text }
     }
 
     /// A button that stands for a value.
@@ -342,8 +347,8 @@ impl<T> Choices<'_, T> {
     where
         T: Serialize,
     {
-        let token = self.seal(LINK, &value, &text);
-        html! { form method="post" action=(self.href(None)) { button name=(PARAM) value=(token) { (text) } } }
+        let token = self.token(LINK, &value, &text);
+        html! { form method="post" action=(self.action()) { button name=(PARAM) value=(token) { (text) } } }
     }
 
     /// A form as one choice: what is filled in becomes `A`, and `make` makes the choice of it. Shown again with its
@@ -359,9 +364,9 @@ impl<T> Choices<'_, T> {
         if let Some(answer) = form.into_answer() {
             *self.value.borrow_mut() = Some(make(answer));
         }
-        let token = self.seal(part, &(), &"a form");
+        let token = self.token(part, &(), &"a form");
         html! {
-            form method="post" action=(self.href(None)) {
+            form method="post" action=(self.action()) {
                 input type="hidden" name=(PARAM) value=(token);
                 (inside)
             }
@@ -383,13 +388,12 @@ impl<T> Choices<'_, T> {
     }
 
     /// A link whose value is made when the page is drawn to find it.
-    fn part_link(&self, text: impl Render, make: impl FnOnce() -> T) -> Markup {
+    fn part_link<R: Render>(&self, text: R, make: impl FnOnce() -> T) -> Link<'_, 'c, T, (), R> {
         let part = self.part();
         if self.used(part).is_some() {
             *self.value.borrow_mut() = Some(make());
         }
-        let token = self.seal(part, &(), &text);
-        html! { a href=(self.href(Some(&token))) { (text) } }
+        Link { choices: self, part, value: (), text }
     }
 
     fn part(&self) -> u32 {
@@ -401,37 +405,68 @@ impl<T> Choices<'_, T> {
         self.submitted.filter(|(used, _)| *used == part).map(|(_, hit)| hit)
     }
 
-    fn seal<V: Serialize>(&self, part: u32, value: &V, text: &impl Render) -> String {
-        let core = &self.session.core;
-        core.seal.seal(self.session.serial, self.step, part, value, core.limits.token).unwrap_or_else(
-            |error| {
-                let what = format!("the choice `{}` cannot be made", text.render().into_string());
-                self.failed.borrow_mut().get_or_insert(Error::caused(what, error));
-                String::new()
-            },
-        )
+    fn token<V: Serialize>(&self, part: u32, value: &V, text: &impl Render) -> String {
+        let mut token = String::new();
+        self.seal(part, value, text, &mut token);
+        token
     }
 
-    /// A link to the same place with what the session's links carry on.
-    fn href(&self, token: Option<&str>) -> String {
+    /// Adds the token of a value. A value that cannot be sealed fails the page.
+    fn seal<V: Serialize>(&self, part: u32, value: &V, text: &impl Render, token: &mut String) {
+        let core = &self.session.core;
+        let scratch = &mut *self.scratch.borrow_mut();
+        let place = (self.session.serial, self.step, part);
+        if let Err(error) = core.seal.seal(place, value, core.limits.token, scratch, token) {
+            let what = format!("the choice `{}` cannot be made", text.render().into_string());
+            self.failed.borrow_mut().get_or_insert(Error::caused(what, error));
+        }
+    }
+
+    /// The same place, with what the session's links carry on.
+    fn action(&self) -> String {
         if self.cut.carried.is_empty() {
-            return token.map_or("?".into(), |token| ["?", PARAM, "=", token].concat());
+            return "?".to_owned();
         }
         let mut query = form_urlencoded::Serializer::new(String::from("?"));
-        query.extend_pairs(&self.cut.carried);
-        if let Some(token) = token {
-            query.append_pair(PARAM, token);
+        query.extend_pairs(&self.cut.carried).finish()
+    }
+}
+
+/// A link, sealed as it is drawn.
+struct Link<'a, 'c, T, V, R> {
+    choices: &'a Choices<'c, T>,
+    part: u32,
+    value: V,
+    text: R,
+}
+
+impl<T, V: Serialize, R: Render> Render for Link<'_, '_, T, V, R> {
+    fn render_to(&self, buffer: &mut String) {
+        buffer.push_str("<a href=\"?");
+        if !self.choices.cut.carried.is_empty() {
+            self.choices.action()[1..].render_to(buffer);
+            buffer.push_str("&amp;");
         }
-        query.finish()
+        buffer.push_str(PARAM);
+        buffer.push('=');
+        // Digits need no escaping.
+        self.choices.seal(self.part, &self.value, &self.text, buffer);
+        buffer.push_str("\">");
+        self.text.render_to(buffer);
+        buffer.push_str("</a>");
     }
 }
 
 /// What a page of [`Request::callbacks`] is drawn with.
 pub struct Callbacks<'a, 'c, S>(&'a Choices<'c, Callback<S>>);
 
-impl<S> Callbacks<'_, '_, S> {
+impl<'c, S> Callbacks<'_, 'c, S> {
     /// A link that runs `callback` on the state.
-    pub fn link(&self, text: impl Render, callback: impl FnOnce(&mut S) + Send + 'static) -> Markup {
+    pub fn link<R, C>(&self, text: R, callback: C) -> impl Render + use<'_, 'c, S, R, C>
+    where
+        R: Render,
+        C: FnOnce(&mut S) + Send + 'static,
+    {
         self.0.part_link(text, || Box::new(callback))
     }
 

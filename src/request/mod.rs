@@ -169,7 +169,11 @@ impl Request {
 
     /// Completes the response in hand, if there is one. With `keep` its page can be repeated.
     fn complete(&mut self, keep: bool) -> Result<(), Error> {
-        let (hit, applied) = self.session.talk(|talk| (talk.current.take(), talk.applied));
+        let (hit, applied) = {
+            let mut state = self.session.queue.lock();
+            state.answer();
+            (state.talk.current.take(), state.talk.applied)
+        };
         let Some(hit) = hit else { return Ok(()) };
         if hit.reply.overflow {
             let limit = self.session.core.limits.page;
@@ -178,9 +182,7 @@ impl Request {
                 "the response has more than {limit} bytes: send it in parts by `flush`"
             )));
         }
-        let done = self.session.finish(hit, keep && applied != 0);
-        self.session.queue.answered();
-        done.send();
+        self.session.finish(hit, keep && applied != 0).send();
         Ok(())
     }
 

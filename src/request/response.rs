@@ -13,7 +13,7 @@ use crate::session::Session;
 impl Request {
     /// Adds to the response. Text is escaped, markup is not. Between two hits it is kept for the next response.
     pub fn print(&mut self, content: impl Render) -> &mut Self {
-        add(&self.session, &content.render().into_string());
+        add(&self.session, content.render().into_string());
         self
     }
 
@@ -27,7 +27,7 @@ impl Request {
                 None => state.extra().between.clear(),
             }
         }
-        add(&self.session, &text);
+        add(&self.session, text);
         self
     }
 
@@ -137,20 +137,22 @@ impl Request {
 }
 
 /// Adds to the response in hand, or to the next one.
-pub(super) fn add(session: &Session, text: &str) {
+pub(super) fn add(session: &Session, text: String) {
     let limit = session.core.limits.page;
     let mut state = session.queue.lock();
     if let Some(hit) = &mut state.talk.current {
         if hit.reply.out.len() + text.len() > limit {
             hit.reply.overflow = true;
+        } else if hit.reply.out.is_empty() {
+            hit.reply.out = text;
         } else {
-            hit.reply.out.push_str(text);
+            hit.reply.out.push_str(&text);
         }
         return;
     }
     let between = &mut state.extra().between;
     if between.len() + text.len() <= limit {
-        between.push_str(text);
+        between.push_str(&text);
     } else {
         tracing::warn!(session = %session.name(), "printed more between two hits than a page holds: the rest is lost");
     }

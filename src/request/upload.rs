@@ -2,26 +2,32 @@
 //!
 //! The name of a file is the value of its parameter; its bytes are not kept.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use http::StatusCode;
 use multer::{Constraints, Multipart, SizeLimit};
 
-use crate::error::Error;
+use crate::engine::Core;
 use crate::hit::Hit;
 use crate::limits::Limits;
+use crate::reply::Answer;
 
-/// Reads the fields of a multipart hit; any other comes back as it is.
-pub(crate) async fn read(mut hit: Box<Hit>, limits: &Limits) -> Result<Box<Hit>, (Box<Hit>, Error)> {
-    let Some(boundary) = hit.boundary() else { return Ok(hit) };
-    match fields(hit.body().clone(), boundary, limits).await {
-        Ok(fields) => {
-            hit.set_fields(fields);
-            Ok(hit)
+/// Reads the fields of a multipart hit, then brings it to its session.
+pub(crate) fn map(core: Arc<Core>, mut hit: Box<Hit>, boundary: String, answer: Answer) -> Answer {
+    Answer::aside(async move {
+        match fields(hit.body().clone(), boundary, &core.limits).await {
+            Ok(fields) => {
+                hit.set_fields(fields);
+                core.map_checked(hit);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a multipart body could not be read");
+                core.refuse(hit, StatusCode::BAD_REQUEST, "The form could not be read.");
+            }
         }
-        Err(error) => {
-            tracing::debug!(%error, "a multipart body could not be read");
-            Err((hit, Error::new("form could not be read")))
-        }
-    }
+        answer.await
+    })
 }
 
 async fn fields(body: Bytes, boundary: String, limits: &Limits) -> multer::Result<Vec<(String, String)>> {

@@ -212,10 +212,9 @@ impl<L: Load> Queue<L> {
         }
     }
 
-    /// The hit in hand was answered: a connection that runs the task is to be let go first.
+    /// A hit is being answered: a connection that runs the task is to be let go before the next one.
     pub(crate) fn answered(&self) {
-        let mut state = self.lock();
-        state.answered = state.runner == Runner::Inline;
+        self.lock().answer();
     }
 
     /// Takes no more hits and returns those that wait. Closing is the first step of every end.
@@ -239,6 +238,11 @@ impl<L: Load> Queue<L> {
 }
 
 impl<L: Load> State<L> {
+    /// See [`Queue::answered`].
+    pub(crate) fn answer(&mut self) {
+        self.answered = self.runner == Runner::Inline;
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         self.fate == Fate::Ended
     }

@@ -36,7 +36,7 @@ pub(super) struct Target {
 }
 
 /// Where a click leads.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Leads {
     Link(String),
     /// An index of `fields`.

@@ -28,6 +28,7 @@ mod browser;
 mod client;
 mod cookies;
 mod document;
+mod filling;
 #[cfg(test)]
 mod flows;
 mod form;
@@ -38,6 +39,7 @@ mod parse;
 mod reading;
 mod stream;
 mod url;
+mod visitor;
 
 pub use browser::{Browser, Going};
 pub use stream::Stream;

@@ -6,12 +6,9 @@ use scraper::{ElementRef, Html, Node};
 use super::document::{Document, Leads, Piece, Target, label};
 use super::form::{Choice, Field, Form, Kind};
 
-/// Elements that are part of a line. Those of a name that is not in any list too.
-const BLOCKS: [&str; 38] = [
-    "address", "article", "aside", "blockquote", "body", "caption", "dd", "details", "dialog", "div", "dl", "dt",
-    "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "legend", "li",
-    "main", "menu", "nav", "ol", "p", "pre", "search", "section", "summary", "table", "tr", "ul",
-];
+/// Elements that stand on lines of their own; all others are part of one.
+const BLOCKS: &str = "address article aside blockquote body caption dd details dialog div dl dt fieldset figcaption \
+    figure footer form h1 h2 h3 h4 h5 h6 header legend li main menu nav ol p pre search section summary table tr ul";
 
 /// What is on the page.
 pub(super) fn parse(html: &str) -> Document {
@@ -83,7 +80,7 @@ impl Reader {
                 self.children(element, inside);
             }
             "pre" => self.block(element, Inside { pre: true, ..inside }),
-            name if BLOCKS.contains(&name) => self.block(element, inside),
+            name if BLOCKS.split(' ').any(|block| block == name) => self.block(element, inside),
             _ => self.children(element, inside),
         }
     }
@@ -140,7 +137,6 @@ impl Reader {
 
     fn input(&mut self, element: ElementRef<'_>, inside: Inside) {
         let on = element.attr("checked").is_some();
-        let value = element.attr("value").map(str::to_owned);
         let kind = match &*element.attr("type").unwrap_or_default().to_ascii_lowercase() {
             "hidden" => Kind::Hidden,
             "checkbox" => Kind::Checkbox { on },
@@ -151,13 +147,14 @@ impl Reader {
             _ => Kind::Line,
         };
         let ticked = matches!(kind, Kind::Checkbox { .. } | Kind::Radio { .. });
-        self.field(element, inside, kind, value.unwrap_or(if ticked { "on" } else { "" }.into()));
+        let value = if ticked && element.attr("value").is_none() { "on".to_owned() } else { value(element) };
+        self.field(element, inside, kind, value);
     }
 
     /// A button whose text is an attribute.
     fn input_button(&mut self, element: ElementRef<'_>, inside: Inside) {
         let text = element.attr("value").or(element.attr("alt")).unwrap_or("Submit");
-        let button = self.add(element, inside, button(element), element.attr("value").unwrap_or_default().into());
+        let button = self.add(element, inside, button(element), value(element));
         self.button_target(button, inside, |reader| reader.text(text, inside));
     }
 
@@ -166,7 +163,7 @@ impl Reader {
         if kind == "button" || kind == "reset" {
             return self.children(element, inside);
         }
-        let button = self.add(element, inside, button(element), element.attr("value").unwrap_or_default().into());
+        let button = self.add(element, inside, button(element), value(element));
         self.button_target(button, inside, |reader| reader.children(element, inside));
     }
 
@@ -224,15 +221,13 @@ fn button(element: ElementRef<'_>) -> Kind {
 /// A `<select>` as it is first: if nothing is chosen, the first option that can be.
 fn select(element: ElementRef<'_>) -> Kind {
     let several = element.attr("multiple").is_some();
-    let mut options: Vec<_> = element
-        .descendent_elements()
-        .filter(|child| child.value().name() == "option")
-        .map(option)
-        .collect();
-    // Of several that are marked, the last one counts.
-    let last = options.iter().rposition(|option| option.on).or(options.iter().position(|option| !option.disabled));
+    let mut options: Vec<_> =
+        element.descendent_elements().filter(|child| child.value().name() == "option").map(option).collect();
     if !several {
-        options.iter_mut().enumerate().for_each(|(at, option)| option.on = Some(at) == last);
+        // Of several that are marked, the last one counts.
+        let marked = options.iter().rposition(|option| option.on);
+        let chosen = marked.or_else(|| options.iter().position(|option| !option.disabled));
+        options.iter_mut().enumerate().for_each(|(at, option)| option.on = Some(at) == chosen);
     }
     Kind::Select { options, several }
 }
@@ -245,6 +240,10 @@ fn option(element: ElementRef<'_>) -> Choice {
         disabled: element.attr("disabled").is_some(),
         on: element.attr("selected").is_some(),
     }
+}
+
+fn value(element: ElementRef<'_>) -> String {
+    element.attr("value").unwrap_or_default().to_owned()
 }
 
 fn is_hidden(element: ElementRef<'_>) -> bool {
@@ -299,10 +298,7 @@ mod tests {
              <input type=hidden name=h value=1><select name=s><option value=1>one<option value=2 selected>two</select>\
              <button>Go <b>on</b></button><button disabled>Not yet</button></form>",
         );
-        assert_eq!(
-            page,
-            "Count: 1\n[++] [--]anchor\nName name=[Ada] vip=[x] old=[ ] s=[2] [Go on]Not yet"
-        );
+        assert_eq!(page, "Count: 1\n[++] [--]anchor\nName name=[Ada] vip=[x] old=[] s=[2] [Go on]Not yet");
     }
 
     #[test]

@@ -1,0 +1,17 @@
+//! The gallery as a server: each example under its name, the index at the root, one layout around all.
+
+mod index;
+mod layout;
+pub mod shelf;
+
+use continuity::prelude::*;
+
+/// All of it, but for the way in.
+pub fn server() -> Server {
+    shelf::mount(Server::new(index::index))
+        .app(shelf::animals::Tree::default())
+        .app(shelf::chat::Room::default())
+        .layout(|page| {
+            layout::document(page.title(), layout::bar(None), html! { div.stage { (page.body()) } })
+        })
+}

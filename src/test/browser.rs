@@ -1,0 +1,366 @@
+//! The browser: goes where a visitor goes. Who the visitor is, what they fill in and what they
+//! read is in `visitor.rs`, `filling.rs` and `reading.rs`.
+//!
+//! What a visitor looks for is looked for when a method is called, so that a panic names the line of the test; the
+//! request is made when the result is awaited.
+
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+
+use super::client::Client;
+use super::document::Leads;
+use super::history::{Arrival, History, Trail};
+use super::navigation::{Navigation, Source};
+use super::page::Page;
+use super::stream::Stream;
+use super::url;
+use crate::flow::Flow;
+use crate::server::Server;
+
+/// A tab of a visitor's browser, with a server in memory behind it.
+///
+/// The server is called `test.invalid`; its sessions live until the last browser and stream of it is dropped. What a
+/// method looks for and does not find is a panic that shows the page and the way there.
+///
+/// ```
+/// use continuity::prelude::*;
+/// use continuity::test::Browser;
+///
+/// async fn counter(mut req: Request) -> Result<()> {
+///     let mut count = 0;
+///     loop {
+///         count += req.choose(|c| html! { h1 { "Count: " (count) } (c.link("++", 1)) " " (c.link("--", -1)) }).await?;
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let mut browser = Browser::new(counter);
+/// browser.get("/").await.shows("Count: 0");
+/// browser.follow("++").await.shows("Count: 1");
+/// browser.follow("++").await.shows("Count: 2");
+/// browser.back().shows("Count: 1");
+/// browser.reload().await.shows("Count: 2");
+/// # }
+/// ```
+pub struct Browser {
+    pub(super) client: Client,
+    pub(super) history: History,
+    pub(super) trail: Trail,
+    /// The other site that the next navigation comes from.
+    pub(super) elsewhere: Option<String>,
+}
+
+/// Visitors and tabs.
+impl Browser {
+    /// A visitor of a server with this flow and nothing else.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[track_caller]
+    pub fn new(flow: impl Into<Flow>) -> Self {
+        Self::of(Server::new(flow))
+    }
+
+    /// A visitor of this server. Its adapters are not used.
+    ///
+    /// ```
+    /// # use continuity::prelude::*;
+    /// # use continuity::test::Browser;
+    /// # async fn index(mut req: Request) -> Result<()> { req.print("Index"); Ok(()) }
+    /// # async fn chat(mut req: Request) -> Result<()> { req.print("Chat"); Ok(()) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let mut browser = Browser::of(Server::new(index).mount("/chat", chat));
+    /// browser.get("/chat").await.shows("Chat");
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// Outside a tokio runtime, and if the server cannot start.
+    #[track_caller]
+    pub fn of(server: Server) -> Self {
+        Self::with(Client::new(server))
+    }
+
+    /// Another tab of the same browser: same cookies, headers and address, its own empty history.
+    ///
+    /// ```
+    /// # use continuity::prelude::*;
+    /// # use continuity::test::Browser;
+    /// # async fn counter(mut req: Request) -> Result<()> {
+    /// #     let mut count = 0;
+    /// #     loop { count += req.choose(|c| html! { "Count: " (count) " " (c.link("++", 1)) }).await?; }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let mut browser = Browser::new(counter);
+    /// browser.get("/").await.follow("++").await.shows("Count: 1");
+    /// browser.new_tab().get("/").await.shows("Count: 1");
+    /// browser.other().get("/").await.shows("Count: 0");
+    /// # }
+    /// ```
+    pub fn new_tab(&self) -> Self {
+        Self::with(self.client.clone())
+    }
+
+    /// Another visitor of the same server, who knows nothing of this one.
+    pub fn other(&self) -> Self {
+        Self::with(self.client.other())
+    }
+
+    fn with(client: Client) -> Self {
+        Browser { client, history: History::default(), trail: Trail::default(), elsewhere: None }
+    }
+}
+
+/// Going somewhere. Redirects are followed, up to 10 of them; one that leads to another server is not, and is the
+/// page then.
+impl Browser {
+    /// Types an address: a path, a query, or what a link on this page could say. As in browsers, the page's own
+    /// address makes no new entry in the history.
+    #[track_caller]
+    pub fn get(&mut self, url: &str) -> Going<'_> {
+        let source = self.source(Source::Typed);
+        let navigation = Navigation::get(self.resolve(url), &source);
+        self.trail.add(format!("get {}", url::short(url)));
+        self.go(navigation)
+    }
+
+    /// Follows the link that has this text, or else the only one that has it in its text. Of several with the same
+    /// text it is the first.
+    #[track_caller]
+    pub fn follow(&mut self, text: &str) -> Going<'_> {
+        let href = self.found(self.page().document.link(text)).to_owned();
+        self.trail.add(format!("follow {text:?}"));
+        self.go_by_link(&href)
+    }
+
+    /// Follows the link or presses the button that has this text, or else the only one that has it in its text.
+    ///
+    /// ```
+    /// # use continuity::prelude::*;
+    /// # use continuity::test::Browser;
+    /// async fn question(mut req: Request) -> Result<()> {
+    ///     let sure = req.choose(|c| html! { "Sure? " (c.button("Yes", true)) (c.link("No", false)) }).await?;
+    ///     req.print(if sure { "Done" } else { "As you like" });
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// Browser::new(question).get("/").await.click("Yes").await.shows("Done");
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn click(&mut self, text: &str) -> Going<'_> {
+        let leads = self.found(self.page().document.target(text)).clone();
+        match leads {
+            Leads::Link(href) => {
+                self.trail.add(format!("click {text:?}"));
+                self.go_by_link(&href)
+            }
+            Leads::Button(at) => {
+                let form = self.page().document.fields[at].form;
+                let lost = || format!("I looked for the form of the button {text:?}");
+                let form = self.found(form.ok_or_else(lost));
+                self.send_form(form, Some(at), format!("click {text:?}"))
+            }
+        }
+    }
+
+    /// Sends the form last filled in, else the only one, as the Enter key does: with its first button.
+    #[track_caller]
+    pub fn submit(&mut self) -> Going<'_> {
+        let form = self.found(self.page().document.form_in_hand());
+        let button = self.page().document.default_button(form);
+        self.send_form(form, button, "submit".into())
+    }
+
+    /// Sends a form by its place on the page, from 0.
+    #[track_caller]
+    pub fn submit_form(&mut self, form: usize) -> Going<'_> {
+        self.form(form);
+        let button = self.page().document.default_button(form);
+        self.send_form(form, button, format!("submit form {form}"))
+    }
+
+    /// Sends these fields as a form of a page of this server would.
+    ///
+    /// ```
+    /// # use continuity::prelude::*;
+    /// # use continuity::test::Browser;
+    /// async fn double(mut req: Request) -> Result<()> {
+    ///     let number: i64 = req.param("number")?;
+    ///     req.print(number * 2);
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let mut browser = Browser::new(double);
+    /// browser.post("/", &[("number", "21")]).await.shows("42");
+    /// browser.post("/", &[("number", "many")]).await.status(400);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn post(&mut self, url: &str, fields: &[(&str, &str)]) -> Going<'_> {
+        let source = self.source(Source::OwnPage);
+        let navigation = Navigation::post(self.resolve(url), fields, &source);
+        self.trail.add(format!("post {}", url::short(url)));
+        self.go(navigation)
+    }
+
+    /// Sends a request as it is, for all that browsers do not do by themselves. Added are only a host and cookies, if
+    /// it has none, and what [`header`](Self::header) said. Its redirects are not followed.
+    ///
+    /// ```
+    /// # use continuity::prelude::*;
+    /// # use continuity::test::Browser;
+    /// # async fn hello(mut req: Request) -> Result<()> { req.print("Hello"); Ok(()) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let request = http::Request::options("/").body(Default::default()).expect("a plain request");
+    /// Browser::new(hello).send(request).await.status(204);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn send(&mut self, request: http::Request<Bytes>) -> Going<'_> {
+        let navigation = Navigation::raw(request);
+        self.trail.add(format!("send {} {}", navigation.method, url::short(&navigation.url)));
+        self.go(navigation)
+    }
+
+    /// Opens an address and reads the response while it is made. Leaves this tab where it is, and follows no
+    /// redirects. The future borrows nothing.
+    #[track_caller]
+    pub fn open(&mut self, url: &str) -> impl Future<Output = Stream> + Send + use<> {
+        let source = self.source(Source::Typed);
+        let navigation = Navigation::get(self.resolve(url), &source);
+        let client = self.client.clone();
+        async move { Stream::new(client.exchange(&navigation).await, client) }
+    }
+
+    /// Does again what led to this page: for a page that a POST led to, the POST.
+    #[track_caller]
+    pub fn reload(&mut self) -> Going<'_> {
+        let navigation = self.page().navigation.clone();
+        self.trail.add("reload".into());
+        self.arrive(navigation, Arrival::InPlace)
+    }
+
+    /// The page before this one, as it was left, with what was filled in. No request is made.
+    #[track_caller]
+    pub fn back(&mut self) -> &mut Self {
+        let went = self.history.back();
+        self.found(went.then_some(()).ok_or("I looked for a page before this one"));
+        self.trail.add("back".into());
+        self
+    }
+
+    /// The page that was left by [`back`](Self::back), as it was left. No request is made.
+    #[track_caller]
+    pub fn forward(&mut self) -> &mut Self {
+        let went = self.history.forward();
+        self.found(went.then_some(()).ok_or("I looked for a page after this one"));
+        self.trail.add("forward".into());
+        self
+    }
+
+    /// The page before this one, asked for again: what browsers do where a page was not to be stored.
+    #[track_caller]
+    pub fn back_reloading(&mut self) -> Going<'_> {
+        self.back();
+        self.reload()
+    }
+
+    /// Lets time pass. With paused time it passes at once.
+    pub fn wait(&mut self, time: Duration) -> Going<'_> {
+        self.trail.add(format!("wait {time:?}"));
+        Going::new(async move {
+            tokio::time::sleep(time).await;
+            self
+        })
+    }
+
+    #[track_caller]
+    fn resolve(&self, href: &str) -> String {
+        let base = self.history.page().map_or("/", Page::url);
+        match url::resolve(base, href) {
+            Some(url) => url,
+            None => panic!("{href} leads away from {}, and there is nothing else here", url::ORIGIN),
+        }
+    }
+
+    fn source(&mut self, usual: Source) -> Source {
+        self.elsewhere.take().map_or(usual, Source::Elsewhere)
+    }
+
+    #[track_caller]
+    fn go_by_link(&mut self, href: &str) -> Going<'_> {
+        let source = self.source(Source::OwnPage);
+        // A place on the same page is no request.
+        if href.trim().starts_with('#') {
+            return Going::new(async move { self });
+        }
+        self.go(Navigation::get(self.resolve(href), &source))
+    }
+
+    #[track_caller]
+    fn send_form(&mut self, form: usize, button: Option<usize>, step: String) -> Going<'_> {
+        let source = self.source(Source::OwnPage);
+        let page = self.page();
+        let sent = Navigation::submit(page.url(), &page.document, form, button, &source);
+        let Some(navigation) = sent else {
+            panic!("the form leads away from {}, and there is nothing else here", url::ORIGIN);
+        };
+        self.trail.add(step);
+        self.go(navigation)
+    }
+
+    #[track_caller]
+    fn go(&mut self, navigation: Navigation) -> Going<'_> {
+        let same = self.history.page().is_some_and(|page| page.url() == navigation.url);
+        let arrival = if same && navigation.method == Method::GET { Arrival::InPlace } else { Arrival::Next };
+        self.arrive(navigation, arrival)
+    }
+
+    #[track_caller]
+    fn arrive(&mut self, navigation: Navigation, arrival: Arrival) -> Going<'_> {
+        let place = Location::caller();
+        Going::new(async move {
+            let page = self.client.visit(navigation, place).await;
+            self.history.arrive(page, arrival);
+            self
+        })
+    }
+}
+
+/// On the way to a page: await it.
+#[must_use = "a browser goes nowhere until this is awaited"]
+pub struct Going<'b>(Pin<Box<dyn Future<Output = &'b mut Browser> + Send + 'b>>);
+
+impl<'b> Going<'b> {
+    fn new(future: impl Future<Output = &'b mut Browser> + Send + 'b) -> Self {
+        Going(Box::pin(future))
+    }
+}
+
+impl<'b> Future for Going<'b> {
+    type Output = &'b mut Browser;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Going<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Going").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Browser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let page = self.history.page().map(Page::name);
+        f.debug_struct("Browser").field("page", &page).field("client", &self.client).finish_non_exhaustive()
+    }
+}

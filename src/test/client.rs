@@ -1,0 +1,107 @@
+//! A browser's way to the server: adds what belongs to the browser, hands the request in, keeps the cookies.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::panic::Location;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http_body_util::BodyExt;
+
+use super::cookies::Jar;
+use super::navigation::Navigation;
+use super::page::Page;
+use crate::reply::Body;
+use crate::server::{Owned, Server};
+
+/// Redirects followed in a row.
+const REDIRECTS: usize = 10;
+/// A port as clients have them.
+pub(super) const PORT: u16 = 49152;
+
+/// Cheap to clone: the server and the cookies are shared.
+#[derive(Clone)]
+pub(super) struct Client {
+    server: Arc<Owned>,
+    jar: Arc<Mutex<Jar>>,
+    /// What goes with every request.
+    pub(super) headers: HeaderMap,
+    pub(super) address: SocketAddr,
+}
+
+impl Client {
+    #[track_caller]
+    pub(super) fn new(server: Server) -> Self {
+        if tokio::runtime::Handle::try_current().is_err() {
+            panic!("a Browser needs a tokio runtime: write `#[tokio::test] async fn …`");
+        }
+        match server.into_engine() {
+            Ok(server) => Self::of(Arc::new(server)),
+            Err(error) => panic!("the server cannot start: {error}"),
+        }
+    }
+
+    /// Another visitor of the same server.
+    pub(super) fn other(&self) -> Self {
+        Self::of(self.server.clone())
+    }
+
+    fn of(server: Arc<Owned>) -> Self {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
+        Client { server, jar: Arc::default(), headers: HeaderMap::new(), address }
+    }
+
+    pub(super) fn jar(&self) -> MutexGuard<'_, Jar> {
+        self.jar.lock().expect("no code panics while it holds the cookies")
+    }
+
+    /// The page that a navigation leads to, at the end of all redirects if they are followed.
+    pub(super) async fn visit(&self, first: Navigation, place: &Location<'_>) -> Page {
+        let mut navigation = first;
+        for _ in 0..=REDIRECTS {
+            let (head, body) = self.exchange(&navigation).await.into_parts();
+            let body = body.collect().await.unwrap_or_else(|error| {
+                panic!("the body of {} broke off: {error}\n(asked for at {place})", navigation.url)
+            });
+            match navigation.redirected(head.status, &head.headers) {
+                Some(next) => navigation = next,
+                None => return Page::new(navigation, head.status, head.headers, body.to_bytes()),
+            }
+        }
+        panic!("more than {REDIRECTS} redirects, the last one to {}\n(asked for at {place})", navigation.url);
+    }
+
+    /// One request and the head of its response.
+    pub(super) async fn exchange(&self, navigation: &Navigation) -> Response<Body> {
+        let response = self.server.0.answer(self.request(navigation), Some(self.address)).await;
+        let mut jar = self.jar();
+        for cookie in response.headers().get_all(header::SET_COOKIE) {
+            jar.keep(cookie, &navigation.url);
+        }
+        drop(jar);
+        response
+    }
+
+    fn request(&self, navigation: &Navigation) -> Request<bytes::Bytes> {
+        let Ok(url) = navigation.url.parse() else { panic!("{} cannot be asked for", navigation.url) };
+        let mut request = Request::new(navigation.body.clone());
+        *request.method_mut() = navigation.method.clone();
+        *request.uri_mut() = url;
+        *request.headers_mut() = navigation.headers.clone();
+        let headers = request.headers_mut();
+        if !headers.contains_key(header::COOKIE)
+            && let Some(cookies) = self.jar().field(&navigation.url, navigation.asker)
+        {
+            let cookies = HeaderValue::try_from(cookies).expect("cookies came in a header, or were checked");
+            headers.insert(header::COOKIE, cookies);
+        }
+        headers.extend(self.headers.clone());
+        request
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("address", &self.address).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,321 @@
+//! Every example as a visitor meets it: alone, and in the gallery.
+
+use std::time::Duration;
+
+use continuity::prelude::*;
+use continuity::test::Browser;
+
+#[path = "../../examples/gallery/src/gallery/mod.rs"]
+mod gallery;
+
+use gallery::shelf::{self, *};
+
+#[tokio::test]
+async fn hello_remembers_that_it_said_so() {
+    let mut browser = Browser::new(hello::hello);
+    browser.get("/").await.shows("Hello, world!");
+    browser.follow("Hello!").await.shows("Hello to you too!");
+    browser.follow("Again").await.shows("Hello, world!");
+}
+
+#[tokio::test]
+async fn counter_counts_and_asks_before_it_goes_negative() {
+    let mut browser = Browser::new(counter::counter);
+    browser.get("/").await.shows("Count: 0");
+    browser.follow("++").await.shows("Count: 1");
+    browser.follow("--").await.shows("Count: 0");
+    browser.follow("--").await.shows("GO NEGATIVE");
+    browser.follow("No").await.shows("Count: 0");
+    browser.follow("--").await.follow("Yes").await.shows("Count: -1");
+    browser.reload().await.shows("Count: -1");
+    browser.follow("--").await.shows("Count: -2");
+    browser.other().get("/").await.shows("Count: 0");
+}
+
+#[tokio::test]
+async fn counter_simple_counts_by_plain_links() {
+    let mut browser = Browser::new(counter_simple::counter_simple);
+    browser.get("/").await.shows("Count: 0");
+    browser.follow("++").await.shows("Count: 1");
+    browser.get("/?op=inc").await.shows("Count: 2");
+    browser.follow("--").await.shows("Count: 1");
+    browser.get("/").await.shows("Count: 1");
+}
+
+#[tokio::test]
+async fn addtwo_adds_two_numbers() {
+    let mut browser = Browser::new(addtwo::addtwo);
+    browser.get("/").await.shows("Enter first number");
+    browser.fill("num", 3).submit().await.shows("Enter second number");
+    browser.fill("num", 4).submit().await.shows("The sum of 3 and 4 is 7!");
+    browser.get("/").await.fill("num", "three").submit().await.status(400).shows("num");
+}
+
+#[tokio::test]
+async fn guess_says_higher_or_lower_and_counts_tries() {
+    let mut browser = Browser::new(guess::guess);
+    browser.get("/").await.shows("number from 1 to 100");
+    browser.fill("guess", "many").submit().await.shows("A whole number, please.");
+    let (mut low, mut high, mut tries) = (1, 100, 0);
+    let number = loop {
+        let middle = (low + high) / 2;
+        tries += 1;
+        let said = browser.fill("guess", middle).submit().await.text();
+        if said.contains("higher") {
+            low = middle + 1;
+        } else if said.contains("lower") {
+            high = middle - 1;
+        } else {
+            break middle;
+        }
+    };
+    assert!(tries <= 7, "halving finds it");
+    let tries = if tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") };
+    browser
+        .shows("You got it!")
+        .shows(&format!("My number was {number}."))
+        .shows(&format!("It took you {tries}"));
+    browser.follow("Play again").await.shows("number from 1 to 100");
+}
+
+#[tokio::test]
+async fn animals_learns_from_one_visitor_for_all() {
+    let mut ada = Browser::of(Server::new(animals::animals).app(animals::Tree::default()));
+    ada.get("/").await.follow("OK").await.shows("Is it a dog?");
+    let mut bob = ada.other();
+    bob.get("/").await.follow("OK").await.shows("Is it a dog?");
+
+    ada.follow("No").await.shows("tells it from a dog");
+    ada.fill("animal", "").fill("question", "Does it trumpet?").submit().await.shows("1 to 100 letters");
+    ada.fill("animal", "elephant").tick("answer_is_yes").submit().await.shows("Play again?");
+    ada.follow("Yes").await.follow("OK").await.shows("Does it trumpet?");
+    ada.follow("Yes").await.shows("Is it an elephant?");
+    ada.follow("Yes").await.shows("I got it!");
+    ada.follow("OK").await.follow("No").await.shows("Bye!");
+
+    // Bob was at the dog while Ada put her question there: both are kept.
+    bob.follow("No").await.fill("animal", "cat").fill("question", "Does it bark?").submit().await;
+    bob.follow("Yes").await.follow("OK").await.shows("Does it bark?");
+    bob.follow("No").await.shows("Is it a cat?");
+    ada.get("/").await.follow("OK").await.follow("Yes").await.shows("Does it trumpet?");
+    ada.follow("No").await.shows("Is it a dog?");
+}
+
+#[tokio::test]
+async fn params_shows_one_all_of_a_name_and_all() {
+    let mut browser = Browser::new(params::params);
+    browser.get("/").await.shows("Parameter Passing Example");
+    browser.fill("name", "Ada").fill("favorite", "<tea>").submit().await;
+    browser.shows("Name Ada").shows("First favorite <tea>").shows("name = Ada").shows("favorite = <tea>");
+    browser.follow("Once more").await.shows("Parameter Passing Example");
+    browser.get("/?name=Bob&favorite=tea&favorite=cake&x=1").await;
+    browser
+        .shows("First favorite tea")
+        .shows("All favorites tea, cake")
+        .shows("favorite = cake")
+        .shows("x = 1");
+}
+
+#[tokio::test]
+async fn cookies_sets_reads_and_sets_again() {
+    const NAME: &str = "continuity-cookie-demo";
+    let mut browser = Browser::new(cookies::cookies);
+    browser.get("/").await.shows("Setting 'continuity-cookie-demo' to 10");
+    assert_eq!(browser.cookie(NAME).as_deref(), Some("10"));
+    browser.follow("Go on").await.shows("Got 'continuity-cookie-demo' == 10");
+    browser.follow("Go on").await.shows("... still got 'continuity-cookie-demo' == 10");
+    browser.shows("Setting 'continuity-cookie-demo' to 20");
+    assert_eq!(browser.cookie(NAME).as_deref(), Some("20"));
+    let field = browser.header_value("set-cookie").expect("it sets a cookie");
+    assert!(field.split("; ").any(|part| part == "Path=/"), "{field}");
+    browser.follow("Go on").await.shows("Got 'continuity-cookie-demo' == 20");
+    browser.shows("All done with cookie demo!");
+}
+
+#[tokio::test]
+async fn query_session_goes_by_link_and_form_without_a_cookie() {
+    let mut browser = Browser::new(query_session::flow());
+    browser.get("/").await.shows("Your session ID is:");
+    let href = browser.href("Click here to continue");
+    let id = href.strip_prefix("?sid=").expect("the link carries the ID");
+    browser.shows(id);
+    browser.follow("Click here to continue").await.shows(id).shows("A form can do that too.");
+    browser.click("Click here to continue").await.shows(id).shows("your session is over");
+    browser.follow("Click here to get a new one").await.shows("Your session ID is:").shows_not(id);
+    assert_eq!(browser.cookie("sid"), None);
+}
+
+#[tokio::test]
+async fn callback_counter_runs_what_stands_beside_a_link() {
+    let mut browser = Browser::new(callback_counter::callback_counter);
+    browser.get("/").await.shows("Count: 0");
+    browser.follow("--").await.shows("Count: -1").shows_not("The Answer");
+    for _ in 0..43 {
+        browser.follow("++").await;
+    }
+    browser.shows("Count: 42").shows("The Answer to Life, The Universe, and Everything");
+}
+
+#[tokio::test]
+async fn post_redirect_makes_reloading_harmless() {
+    let mut browser = Browser::new(post_redirect::post_redirect);
+    browser.get("/").await.shows("Numbers: 0, sum: 0");
+    browser.fill("number", "2.5").submit().await.shows("Numbers: 1, sum: 2.5");
+    browser.reload().await.shows("Numbers: 1, sum: 2.5");
+    browser.fill("number", 4).submit().await.shows("Numbers: 2, sum: 6.5");
+    browser.reload().await.shows("Numbers: 2, sum: 6.5");
+    browser.fill("number", "four").submit().await.shows("Numbers: 2, sum: 6.5");
+}
+
+#[tokio::test(start_paused = true)]
+async fn slowprint_sends_each_line_when_it_is_there() {
+    let mut browser = Browser::new(slowprint::slowprint);
+    let start = tokio::time::Instant::now();
+    let mut stream = browser.open("/").await;
+    for line in 1..=8 {
+        let chunk = stream.next_chunk().await.expect("a chunk for each line");
+        assert!(chunk.contains(&format!("Line {line}")), "{chunk}");
+        assert!(start.elapsed() < Duration::from_millis(700) * line, "line {line} waited");
+    }
+    assert!(stream.rest().await.contains("Done."));
+    browser.get("/").await.shows("Line 1").shows("Line 8").shows("Done.");
+}
+
+fn chat_room() -> Browser {
+    Browser::of(Server::new(chat::flow()).app(chat::Room::default()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn chat_pushes_a_line_to_all_who_wait() {
+    let mut ada = chat_room();
+    ada.get("/").await.has_field("text");
+    let waiting = tokio::spawn(ada.open("push?seen=0"));
+    let tab = tokio::spawn(ada.new_tab().open("/push?seen=0"));
+
+    let mut bob = ada.other();
+    bob.get("/").await.fill("name", "Bob").fill("text", "<b>hi").submit().await;
+    assert_eq!(bob.shows("Bob: <b>hi").url(), "/");
+    for heard in [waiting, tab] {
+        let line = heard.await.expect("a response").rest().await;
+        assert_eq!(line, r#"<li data-number="1"><b>Bob</b>: &lt;b&gt;hi</li>"#);
+    }
+    ada.reload().await.shows("Bob: <b>hi");
+}
+
+#[tokio::test(start_paused = true)]
+async fn chat_polls_end_when_nobody_says_anything() {
+    let mut browser = chat_room();
+    browser.get("/").await.fill("text", "  ").submit().await.shows_not("Anonymous:");
+    let start = tokio::time::Instant::now();
+    assert_eq!(browser.open("/push?seen=0").await.rest().await, "");
+    assert!(start.elapsed() < Limits::default().drain, "a stopping server can wait for it");
+}
+
+#[tokio::test]
+async fn wizard_asks_checks_and_confirms() {
+    let mut browser = Browser::new(wizard::wizard);
+    browser.get("/").await.shows("1. Who are you?");
+    browser.fill("name", "Ada").fill("email", "nowhere").submit().await.shows("that is no address of e-mail");
+    assert_eq!(browser.value("name"), "Ada");
+    browser.fill("email", "ada@example.org").submit().await.shows("2. When, and how many?");
+    browser.fill("people", 40).submit().await.shows("we have tables for 1 to 12");
+    browser.fill("people", 4).fill("time", "19:30").submit().await.shows("3. Any wishes?");
+    browser.tick("by_the_window").submit().await.shows("Is this right?").shows("a table for 4 at 19:30");
+
+    browser.click("Change something").await.shows("1. Who are you?");
+    assert_eq!(browser.value("email"), "ada@example.org");
+    browser.fill("name", "Grace").submit().await.submit().await.submit().await;
+    browser.shows("Grace (ada@example.org) wants a table for 4").shows("By the window.");
+    browser.click("Book").await.shows("Thank you, Grace!").shows("The number of your booking is");
+    let booked = browser.text();
+    browser.reload().await;
+    assert_eq!(browser.text(), booked, "a repeat books nothing");
+}
+
+#[tokio::test]
+async fn wizard_applies_nothing_that_comes_from_an_older_page() {
+    let mut browser = Browser::new(wizard::wizard);
+    browser
+        .get("/")
+        .await
+        .fill("name", "Ada")
+        .fill("email", "ada@example.org")
+        .submit()
+        .await
+        .shows("2. When");
+    browser.back().fill("name", "Grace").submit().await.shows("older page").shows("2. When");
+    browser.submit().await.submit().await.shows("Ada (ada@example.org)");
+}
+
+#[tokio::test]
+async fn login_lets_in_who_knows_the_password_and_changes_the_id() {
+    let mut browser = Browser::new(login::login);
+    browser.get("/").await.fill("name", "ada").fill("password", "open").submit().await;
+    browser.shows("wrong name or password").shows_not("Welcome");
+    let before = browser.cookie("sid").expect("a visitor has an ID");
+    browser.fill("password", "sesame").submit().await.shows("Welcome, ada!");
+    assert_eq!(browser.header_value("cache-control").as_deref(), Some("no-store"));
+    assert_ne!(browser.cookie("sid").as_ref(), Some(&before));
+    browser.follow("Look around").await.shows("looked around 1 times");
+
+    let mut thief = browser.other();
+    thief.set_cookie("sid", &before).get("/").await.shows("Log in").shows_not("Welcome");
+
+    browser.click("Log out").await.shows("You are logged out.");
+    browser.get("/").await.shows("Log in").shows_not("Welcome");
+}
+
+#[tokio::test]
+async fn echo_returns_what_it_got_by_any_method() {
+    let mut browser = Browser::new(echo::flow());
+    for method in ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"] {
+        let request =
+            http::Request::builder().method(method).uri("/").body("hello\0".into()).expect("a request");
+        browser.send(request).await.status(200);
+        assert_eq!(browser.body_bytes(), "hello\0", "{method}");
+    }
+}
+
+#[tokio::test]
+async fn echo_tells_all_that_it_received() {
+    let mut browser = Browser::new(echo::flow());
+    let request = http::Request::put("/json?a=1&b=%20")
+        .header("x-one", "1")
+        .header("x-one", http::HeaderValue::from_bytes(b"\xe9").expect("a value"))
+        .body(b"\x00\xff"[..].into())
+        .expect("a request");
+    browser.send(request).await.status(200);
+    assert_eq!(browser.header_value("content-type").as_deref(), Some("application/json"));
+    let received: serde_json::Value = serde_json::from_slice(&browser.body_bytes()).expect("JSON");
+    assert_eq!(received["method"], "PUT");
+    assert_eq!(received["uri"], "/json?a=1&b=%20");
+    assert_eq!(received["version"], "HTTP/1.1");
+    assert_eq!(received["body"], "AP8=");
+    let headers = received["headers"].as_array().expect("a list");
+    let ones: Vec<_> = headers.iter().filter(|pair| pair[0] == "x-one").map(|pair| &pair[1]).collect();
+    assert_eq!(ones, ["1", "é"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn gallery_leads_to_each_example_and_its_source() {
+    let mut browser = Browser::of(gallery::server());
+    for example in shelf::SHELVES.iter().flat_map(|(_, examples)| *examples) {
+        browser.get("/").await.follow(example.name).await.status(200);
+        assert_eq!(browser.url(), example.door());
+        browser.get(&example.source_page()).await.shows(example.about()).shows("#[tokio::main]");
+        assert_eq!(browser.href("Try it"), example.door());
+    }
+    browser.get("/nothing").await.status(404).shows("Not found");
+    browser.follow("All examples").await.shows("Continuity");
+    browser.get("/source/nothing").await.status(404);
+}
+
+#[tokio::test]
+async fn gallery_keeps_a_place_in_each_example() {
+    let mut browser = Browser::of(gallery::server());
+    browser.get("/counter/").await.follow("++").await.shows("Count: 1");
+    browser.get("/counter_simple").await.shows("Count: 0");
+    browser.follow("All examples").await.follow("counter").await.shows("Count: 1");
+    browser.get("/chat").await.fill("text", "hi").submit().await.shows("Anonymous: hi");
+    assert_eq!(browser.url(), "/chat/");
+}
