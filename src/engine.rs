@@ -18,7 +18,7 @@ use crate::mapper::key::{Keys, random};
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::rotate::Rotated;
 use crate::page::{Frames, Pages, Problem};
-use crate::reply::{Answer, Body, Done};
+use crate::reply::{Answer, Body};
 use crate::session::kept::KeptPages;
 use crate::session::table::Table;
 use crate::step::Seal;
@@ -124,7 +124,7 @@ impl Engine {
 
     /// A page for what an adapter refuses by itself.
     pub fn refusal(&self, status: StatusCode, message: &str) -> Response<Body> {
-        let body = self.0.problem_page(status, message, None);
+        let body = self.0.problem_page(status, message);
         let mut response = Response::new(Body::from(Bytes::from(body)));
         *response.status_mut() = status;
         let headers = response.headers_mut();
@@ -172,18 +172,15 @@ impl Core {
         u16::try_from(flow).expect("counted when the server was built")
     }
 
-    /// Completes a reply that is a page of ours.
-    pub(crate) fn finish(&self, hit: Box<Hit>) {
-        self.complete(hit, false).0.send();
-    }
-
-    pub(crate) fn complete(&self, hit: Box<Hit>, keep: bool) -> (Done, Option<crate::reply::Kept>) {
-        hit.reply.finish(&self.frames, keep)
+    /// Completes a reply that is a page of ours, and sends it.
+    pub(crate) fn finish(&self, mut hit: Box<Hit>) {
+        hit.finish(&self.frames, false);
+        hit.reply.send();
     }
 
     /// Answers with an error page of ours.
     pub(crate) fn refuse(&self, hit: Box<Hit>, status: StatusCode, message: &str) {
-        self.answer_problem(hit, status, message, None);
+        self.answer_problem(hit, &Problem { status, message, id: None, start: None });
     }
 
     /// Answers 503 and says when to come again.
@@ -192,10 +189,10 @@ impl Core {
         self.refuse(hit, StatusCode::SERVICE_UNAVAILABLE, message);
     }
 
-    /// Answers 500; the log has the rest under `id`.
-    pub(crate) fn fail(&self, hit: Box<Hit>, id: &str) {
-        let message = "Something went wrong here. It was noted; please start again.";
-        self.answer_problem(hit, StatusCode::INTERNAL_SERVER_ERROR, message, Some(id));
+    /// Answers for a session that has failed; the log has the rest under `id`.
+    pub(crate) fn fail(&self, hit: Box<Hit>, status: StatusCode, message: &str, id: Option<&str>) {
+        let start = hit.own_path();
+        self.answer_problem(hit, &Problem { status, message, id, start: Some(&start) });
     }
 
     /// The session of the page this hit comes from is over.
@@ -206,17 +203,16 @@ impl Core {
         self.finish(hit);
     }
 
-    fn answer_problem(&self, mut hit: Box<Hit>, status: StatusCode, message: &str, id: Option<&str>) {
+    fn answer_problem(&self, mut hit: Box<Hit>, problem: &Problem<'_>) {
         let reply = &mut hit.reply;
         if !reply.is_streaming() {
-            reply.status = status;
-            (reply.content_type, reply.raw) = (None, None);
-            reply.sensitive = true;
+            reply.status = problem.status;
+            (reply.content_type, reply.raw, reply.title) = (None, None, None);
+            (reply.sensitive, reply.overflow) = (true, false);
             reply.out.clear();
             self.guard(&mut reply.headers);
         }
-        let problem = Problem { status, message, id };
-        reply.out.push_str(&self.pages.draw_error(&problem).into_string());
+        reply.out.push_str(&self.pages.draw_error(problem).into_string());
         self.finish(hit);
     }
 
@@ -230,9 +226,9 @@ impl Core {
         }
     }
 
-    fn problem_page(&self, status: StatusCode, message: &str, id: Option<&str>) -> String {
-        let (head, tail) = self.frames.around(status.canonical_reason());
-        let body = self.pages.draw_error(&Problem { status, message, id }).into_string();
+    fn problem_page(&self, status: StatusCode, message: &str) -> String {
+        let (head, tail) = self.frames.around("", status.canonical_reason());
+        let body = self.pages.draw_error(&Problem { status, message, id: None, start: None }).into_string();
         [&*head, &*body, &*tail].concat()
     }
 

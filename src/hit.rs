@@ -6,9 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request};
+use tokio::sync::mpsc;
 
 use crate::mapper::Cut;
-use crate::reply::{Answer, Reply};
+use crate::page::Frames;
+use crate::reply::{Answer, Kept, Reply};
 use crate::step;
 
 /// One incoming request, whatever protocol brought it: what mappers and predicates look at.
@@ -157,6 +159,18 @@ impl Hit {
             }
         };
         of_body.or_else(|| token_in(self.query()))
+    }
+
+    /// Completes the reply: see [`Reply::finish`].
+    pub(crate) fn finish(&mut self, frames: &Frames, keep: bool) -> Option<Kept> {
+        let mount = &self.parts.uri.path()[..self.mount];
+        self.reply.finish(frames, mount, keep)
+    }
+
+    /// Sends what was printed so far: see [`Reply::flush`].
+    pub(crate) fn flush(&mut self, frames: &Frames) -> (mpsc::Sender<Bytes>, Bytes) {
+        let mount = &self.parts.uri.path()[..self.mount];
+        self.reply.flush(frames, mount)
     }
 
     pub(crate) fn mount(&mut self, bytes: usize) {

@@ -26,6 +26,7 @@ const MARK: &str = "<!--continuity:body-->";
 /// What a layout is given.
 #[derive(Debug)]
 pub struct Page<'a> {
+    mount: &'a str,
     title: Option<&'a str>,
 }
 
@@ -33,6 +34,11 @@ impl Page<'_> {
     /// What the program set by [`Request::title`](crate::Request::title), if it did.
     pub fn title(&self) -> Option<&str> {
         self.title
+    }
+
+    /// Where the page's flow is mounted: empty at the root.
+    pub fn mount(&self) -> &str {
+        self.mount
     }
 
     /// The place of the program's output. Use it once.
@@ -59,13 +65,14 @@ impl Frames {
     }
 
     /// What stands before and after a page's body.
-    pub(crate) fn around(&self, title: Option<&str>) -> (Cow<'static, str>, Cow<'static, str>) {
+    pub(crate) fn around(&self, mount: &str, title: Option<&str>) -> (Cow<'static, str>, Cow<'static, str>) {
         let Some(layout) = &self.0 else {
             let Some(title) = title else { return (UNTITLED.into(), TAIL.into()) };
             let title = html! { (title) }.into_string();
             return ([head!(""), &title, MIDDLE].concat().into(), TAIL.into());
         };
-        let page = guarded("the layout", || layout(&Page { title }), || Page { title }.body()).into_string();
+        let page = Page { mount, title };
+        let page = guarded("the layout", || layout(&page), || page.body()).into_string();
         match page.split_once(MARK) {
             Some((head, tail)) => (head.to_owned().into(), tail.to_owned().into()),
             None => {
@@ -86,6 +93,8 @@ pub struct Problem<'a> {
     pub message: &'a str,
     /// What the log has the rest under, where there is more to know.
     pub id: Option<&'a str>,
+    /// Where the visitor can start again, if the session is over.
+    pub start: Option<&'a str>,
 }
 
 /// What a visitor is told about the page they came from.
@@ -175,6 +184,7 @@ impl Default for Pages {
                     h1 { (problem.status.canonical_reason().unwrap_or("Error")) }
                     p { (problem.message) }
                     @if let Some(id) = problem.id { p { small { "Reference: " code { (id) } } } }
+                    @if let Some(start) = problem.start { p { a href=(start) { "Start again" } } }
                 }
             }),
             expired: Arc::new(|start| {

@@ -43,6 +43,18 @@ pub(crate) struct Reply {
     /// More was printed than a page holds.
     pub(crate) overflow: bool,
     stream: Option<Stream>,
+    ready: Option<Ready>,
+}
+
+/// What was printed and set before a page that is chosen on: it belongs to the page.
+#[derive(Default, Clone, PartialEq)]
+pub(crate) struct Preface {
+    out: String,
+    title: Option<String>,
+    content_type: Option<HeaderValue>,
+    sensitive: bool,
+    status: StatusCode,
+    headers: HeaderMap,
 }
 
 /// A response whose head is on its way.
@@ -102,8 +114,37 @@ impl Reply {
             sensitive: false,
             overflow: false,
             stream: None,
+            ready: None,
         };
         (reply, Answer(Way::Session(receiver)))
+    }
+
+    /// What the page that is chosen on has from what was printed and set before it, if anything was.
+    pub(crate) fn preface(&self) -> Option<Box<Preface>> {
+        let plain = self.out.is_empty() && self.title.is_none() && self.content_type.is_none();
+        if plain && !self.sensitive && self.status == StatusCode::OK && self.headers.is_empty() {
+            return None;
+        }
+        let mut headers = self.headers.clone();
+        // Cookies belong to one response.
+        headers.remove(header::SET_COOKIE);
+        let preface = Preface {
+            out: self.out.clone(),
+            title: self.title.clone(),
+            content_type: self.content_type.clone(),
+            sensitive: self.sensitive,
+            status: self.status,
+            headers,
+        };
+        (preface != Preface::default()).then(|| Box::new(preface))
+    }
+
+    /// Begins another response for the same page.
+    pub(crate) fn begin(&mut self, preface: &Preface) {
+        let Preface { out, title, content_type, sensitive, status, headers } = preface.clone();
+        (self.out, self.title, self.content_type) = (out, title, content_type);
+        (self.sensitive, self.status) = (sensitive, status);
+        self.headers.extend(headers);
     }
 
     /// Whether its head is on its way: too late for a status, a header or another page.
@@ -112,30 +153,31 @@ impl Reply {
     }
 
     /// Sends the head and what was printed; the chunk to send on, with the channel that has room for it or waits.
-    pub(crate) fn flush(&mut self, frames: &Frames) -> (mpsc::Sender<Bytes>, Bytes) {
+    pub(crate) fn flush(&mut self, frames: &Frames, mount: &str) -> (mpsc::Sender<Bytes>, Bytes) {
         if self.stream.is_none() {
-            let (head, tail) = self.wrap(frames);
+            let (head, tail) = self.wrap(frames, mount);
             self.out.insert_str(0, &head);
             let (chunks, receiver) = mpsc::channel(CHUNKS);
             let last = chunks.clone().try_reserve_owned().expect("a new channel has room");
-            self.send(Body(Content::Stream(receiver)));
+            self.send_body(Body(Content::Stream(receiver)));
             self.stream = Some(Stream { chunks, last, tail });
         }
         let stream = self.stream.as_ref().expect("made above");
         (stream.chunks.clone(), std::mem::take(&mut self.out).into())
     }
 
-    /// Completes the response; [`Done::send`] sends it. With `keep` also as a page that can be given again, unless
-    /// it was streamed.
-    pub(crate) fn finish(mut self, frames: &Frames, keep: bool) -> (Done, Option<Kept>) {
+    /// Completes the response: [`send`](Self::send) sends it. With `keep` returns it as a page that can be given
+    /// again, unless it was streamed.
+    pub(crate) fn finish(&mut self, frames: &Frames, mount: &str, keep: bool) -> Option<Kept> {
         if let Some(Stream { chunks: _, last, tail }) = self.stream.take() {
             self.out.push_str(&tail);
-            return (Done::Tail(last, std::mem::take(&mut self.out).into()), None);
+            self.ready = Some(Ready::Tail(last, std::mem::take(&mut self.out).into()));
+            return None;
         }
         let body = match self.raw.take() {
             Some(raw) => raw,
             None => {
-                let (head, tail) = self.wrap(frames);
+                let (head, tail) = self.wrap(frames, mount);
                 let mut page = String::with_capacity(head.len() + self.out.len() + tail.len());
                 page.push_str(&head);
                 page.push_str(&self.out);
@@ -146,24 +188,34 @@ impl Reply {
         self.head();
         let kept =
             keep.then(|| Kept { status: self.status, headers: self.headers.clone(), body: body.clone() });
-        (Done::Whole(self, Body::from(body)), kept)
+        self.ready = Some(Ready::Whole(body));
+        kept
+    }
+
+    /// Sends what [`finish`](Self::finish) has completed.
+    pub(crate) fn send(&mut self) {
+        match self.ready.take() {
+            Some(Ready::Whole(body)) => self.send_body(Body::from(body)),
+            Some(Ready::Tail(last, chunk)) => drop(last.send(chunk)),
+            None => {}
+        }
     }
 
     /// Answers with a page that was kept, and this hit's own cookies.
-    pub(crate) fn repeat(mut self, kept: &Kept) {
+    pub(crate) fn repeat(&mut self, kept: &Kept) {
         let cookies: Vec<_> = self.headers.get_all(header::SET_COOKIE).iter().cloned().collect();
         self.status = kept.status;
         self.headers = kept.headers.clone();
         for cookie in cookies {
             self.headers.append(header::SET_COOKIE, cookie);
         }
-        self.send(Body::from(kept.body.clone()));
+        self.send_body(Body::from(kept.body.clone()));
     }
 
     /// What stands before and after the printed text.
-    fn wrap(&self, frames: &Frames) -> (Cow<'static, str>, Cow<'static, str>) {
+    fn wrap(&self, frames: &Frames, mount: &str) -> (Cow<'static, str>, Cow<'static, str>) {
         let whole = self.content_type.is_some() || self.status.is_redirection() || is_whole(&self.out);
-        if whole { Default::default() } else { frames.around(self.title.as_deref()) }
+        if whole { Default::default() } else { frames.around(mount, self.title.as_deref()) }
     }
 
     /// Fills in the header fields every response has.
@@ -183,7 +235,7 @@ impl Reply {
         }
     }
 
-    fn send(&mut self, body: Body) {
+    fn send_body(&mut self, body: Body) {
         if matches!(body.0, Content::Stream(_)) {
             self.head();
         }
@@ -203,25 +255,15 @@ impl Drop for Reply {
             self.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             self.content_type = Some(HeaderValue::from_static("text/plain; charset=utf-8"));
             self.head();
-            self.send(Body::from(Bytes::from_static(b"Please try again in a moment.\n")));
+            self.send_body(Body::from(Bytes::from_static(b"Please try again in a moment.\n")));
         }
     }
 }
 
 /// A complete response that was not sent yet.
-#[must_use]
-pub(crate) enum Done {
-    Whole(Reply, Body),
+enum Ready {
+    Whole(Bytes),
     Tail(mpsc::OwnedPermit<Bytes>, Bytes),
-}
-
-impl Done {
-    pub(crate) fn send(self) {
-        match self {
-            Done::Whole(mut reply, body) => reply.send(body),
-            Done::Tail(last, chunk) => drop(last.send(chunk)),
-        }
-    }
 }
 
 /// Whether the program printed a whole document: then no layout goes around it.

@@ -32,6 +32,8 @@ use crate::server::BoxFuture;
 
 /// How long to wait when the system gives no more connections (EMFILE and its like).
 const PAUSE: Duration = Duration::from_millis(100);
+/// Header fields that hyper reads without memory of its own; more are answered 431 by itself.
+const HYPERS_HEADERS: usize = 100;
 /// Connections the kernel holds before they are accepted.
 const BACKLOG: u32 = 1024;
 
@@ -154,10 +156,7 @@ async fn accept(
 }
 
 /// `work`, or `None` if `stop` is ready first.
-async fn until<T>(
-    mut stop: Pin<&mut Stop>,
-    mut work: Pin<&mut impl Future<Output = T>>,
-) -> Option<T> {
+async fn until<T>(mut stop: Pin<&mut Stop>, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     poll_fn(|cx| match stop.as_mut().poll(cx) {
         Poll::Ready(()) => Poll::Ready(None),
         Poll::Pending => work.as_mut().poll(cx).map(Some),
@@ -193,9 +192,11 @@ fn protocol(limits: &Limits) -> http1::Builder {
         .header_read_timeout(limits.head_time)
         // Small answers are faster in one buffer than in several.
         .writev(false)
-        // Twice the limits: what is above the limits and below this gets a page that says so.
-        .max_headers(2 * limits.headers)
+        // Twice the limit: what is above it and below this gets a page that says so.
         .max_buf_size((2 * limits.head).max(8 * 1024));
+    if limits.headers > HYPERS_HEADERS {
+        builder.max_headers(limits.headers);
+    }
     builder
 }
 

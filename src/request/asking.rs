@@ -62,9 +62,8 @@ impl<'a> Asking<'a> {
     /// Answers a hit that was not taken. A connection that runs the session is let go before the next hit.
     pub(super) fn answer(&mut self, hit: Box<Hit>) {
         let session = self.session();
-        let done = session.core.complete(hit, false).0;
         session.queue.answered();
-        done.send();
+        session.core.finish(hit);
     }
 }
 

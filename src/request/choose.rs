@@ -204,9 +204,8 @@ where
         let (page, _) = self.draw(&cut, None, None)?;
         {
             let mut state = session.queue.lock();
-            if let Some(hit) = state.talk.current.as_ref().filter(|hit| !hit.reply.out.is_empty()) {
-                let printed = hit.reply.out.clone();
-                state.extra().prefix = printed;
+            if let Some(preface) = state.talk.current.as_ref().and_then(|hit| hit.reply.preface()) {
+                state.extra().preface = Some(preface);
             }
         }
         response::add(session, page);
@@ -234,10 +233,12 @@ where
             self.asking.taken(hit, answer);
             return Ok(Some(value));
         }
+        if let Some(preface) = session.queue.lock().peek_extra().and_then(|extra| extra.preface.as_ref()) {
+            hit.reply.begin(preface);
+        }
         if part.is_some() {
             hit.reply.status = StatusCode::UNPROCESSABLE_ENTITY;
         }
-        hit.reply.out = session.queue.lock().peek_extra().map_or(String::new(), |extra| extra.prefix.clone());
         hit.reply.out.push_str(&page);
         self.asking.answer(hit);
         Ok(None)

@@ -63,6 +63,7 @@ impl Request {
     ///
     /// Cancel-safe: a hit is taken only by the poll that returns it. Fails when the session is closing.
     #[track_caller]
+    #[expect(clippy::should_implement_trait, reason = "it is the word for it, and returns a future")]
     pub fn next(&mut self) -> Next<'_> {
         self.stand_at(Location::caller());
         Next::new(self)
@@ -174,7 +175,7 @@ impl Request {
             state.answer();
             (state.talk.current.take(), state.talk.applied)
         };
-        let Some(hit) = hit else { return Ok(()) };
+        let Some(mut hit) = hit else { return Ok(()) };
         if hit.reply.overflow {
             let limit = self.session.core.limits.page;
             self.session.talk(|talk| talk.current = Some(hit));
@@ -182,7 +183,8 @@ impl Request {
                 "the response has more than {limit} bytes: send it in parts by `flush`"
             )));
         }
-        self.session.finish(hit, keep && applied != 0).send();
+        self.session.finish(&mut hit, keep && applied != 0);
+        hit.reply.send();
         Ok(())
     }
 
@@ -192,7 +194,7 @@ impl Request {
         let kept = {
             let mut state = session.queue.lock();
             if let Some(extra) = state.peek_extra() {
-                extra.prefix = String::new();
+                extra.preface = None;
                 hit.reply.out = std::mem::take(&mut extra.between);
             }
             state.tidy();

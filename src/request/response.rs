@@ -38,7 +38,7 @@ impl Request {
         let frames = &self.session.core.frames;
         // A layout is the program's code: it does not run under the session's lock.
         let Some(mut hit) = self.session.talk(|talk| talk.current.take()) else { return Ok(()) };
-        let (chunks, chunk) = hit.reply.flush(frames);
+        let (chunks, chunk) = hit.flush(frames);
         self.session.talk(|talk| talk.current = Some(hit));
         if !chunk.is_empty() {
             drop(chunks.send(chunk).await);

@@ -16,7 +16,6 @@ use super::{Session, Task, watch};
 use crate::error::{BoxError, Chain, Error};
 use crate::hit::Hit;
 use crate::log::Line;
-use crate::reply::Done;
 use crate::request::Request;
 
 /// How a session came to its end.
@@ -151,13 +150,11 @@ impl Session {
     }
 
     /// Completes a reply, and keeps its page for repeats where asked to.
-    pub(crate) fn finish(&self, hit: Box<Hit>, keep: bool) -> Done {
-        let (done, kept) = self.core.complete(hit, keep);
-        if let Some(page) = kept {
+    pub(crate) fn finish(&self, hit: &mut Hit, keep: bool) {
+        if let Some(page) = hit.finish(&self.core.frames, keep) {
             let kept = self.core.kept.keep(self.serial, page);
             self.talk(|talk| talk.kept = kept);
         }
-        done
     }
 
     fn end(self: &Arc<Self>, ending: Ending) {
@@ -180,16 +177,18 @@ impl Session {
     }
 
     /// The function returned: its last page can be repeated for a while.
-    fn lay_to_rest(self: &Arc<Self>, current: Option<Box<Hit>>) {
+    fn lay_to_rest(self: &Arc<Self>, mut current: Option<Box<Hit>>) {
         let (applied, fleeting) = self.talk(|talk| (talk.applied, talk.fleeting));
-        let done = current.map(|hit| self.finish(hit, applied != 0));
+        if let Some(hit) = &mut current {
+            self.finish(hit, applied != 0);
+        }
         // A tombstone stands before anyone can ask for it.
         self.queue.end();
         if fleeting || !self.core.table.linger(self, &self.core) {
             self.forget();
         }
-        if let Some(done) = done {
-            done.send();
+        if let Some(mut hit) = current {
+            hit.reply.send();
         }
     }
 
@@ -214,7 +213,7 @@ impl Session {
         if own.is_some_and(Error::is_bad_input) {
             tracing::debug!(session = %self.name(), place = %place, error = %Line(error), "bad input ended a session");
             if let Some(hit) = current {
-                self.core.refuse(hit, StatusCode::BAD_REQUEST, &format!("The {error}."));
+                self.core.fail(hit, StatusCode::BAD_REQUEST, &format!("The {error}."), None);
             }
             return;
         }
@@ -227,7 +226,8 @@ impl Session {
             );
         }
         if let Some(hit) = current {
-            self.core.fail(hit, &id);
+            let message = "Something went wrong here, and it was noted.";
+            self.core.fail(hit, StatusCode::INTERNAL_SERVER_ERROR, message, Some(&id));
         }
     }
 
@@ -239,6 +239,7 @@ impl Session {
     }
 
     /// Hits that a closed queue held go back to the mapper.
+    #[expect(clippy::vec_box, reason = "hits are boxed once, when they come in, and never moved")]
     fn hand_back(self: &Arc<Self>, left: Vec<Box<Hit>>) {
         for hit in left {
             let core = self.core.clone();

@@ -84,9 +84,7 @@ mod tests {
     fn page(bytes: usize) -> Kept {
         let (mut reply, _answer) = Reply::new();
         reply.raw = Some(vec![b'x'; bytes].into());
-        let (done, kept) = reply.finish(&Frames::default(), true);
-        done.send();
-        kept.expect("asked for")
+        reply.finish(&Frames::default(), "", true).expect("asked for")
     }
 
     #[test]

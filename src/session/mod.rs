@@ -18,6 +18,7 @@ use crate::engine::Core;
 use crate::error::BoxError;
 use crate::hit::Hit;
 use crate::mapper::key::VisitorId;
+use crate::reply::Preface;
 use queue::{Load, Message, Queue, Sent};
 
 /// A session's running function.
@@ -53,8 +54,8 @@ pub(crate) struct Talk {
 /// What few sessions need.
 #[derive(Default, PartialEq)]
 pub(crate) struct Rare {
-    /// What was printed before the page that is being chosen on.
-    pub(crate) prefix: String,
+    /// What was printed and set before the page that is being chosen on.
+    pub(crate) preface: Option<Box<Preface>>,
     /// What was printed between two hits: it belongs to the next response.
     pub(crate) between: String,
     /// The address that this newborn counts for.
@@ -114,6 +115,11 @@ impl Session {
     pub(crate) fn name(&self) -> impl std::fmt::Display {
         let serial = self.serial;
         std::fmt::from_fn(move |f| write!(f, "{serial:x}"))
+    }
+
+    /// Whether it has a hit in hand.
+    pub(crate) fn is_at_work(&self) -> bool {
+        self.talk(|talk| talk.current.is_some())
     }
 
     pub(crate) fn send(&self, message: Message<Box<Hit>>) -> Sent<Parts> {

@@ -211,10 +211,17 @@ impl Table {
         let over = shard.entries.extract_if(|entry| {
             let end = entry.seen.second() + lives[entry.seen.life() as usize];
             // Only here a session is touched: when the oldest of the shard may have reached its lifetime.
-            let old = if by_life { entry.session.made() + seconds(limits.lifetime) } else { u32::MAX };
-            let over = end <= now || (old <= now && entry.seen.life() != Life::Lingering);
+            let life_end = if by_life { entry.session.made() + seconds(limits.lifetime) } else { u32::MAX };
+            let (idle, old) = (end <= now, life_end <= now && entry.seen.life() != Life::Lingering);
+            if idle && !old && entry.session.is_at_work() {
+                // Time runs from the answer, not from the question.
+                entry.seen = Seen::new(entry.seen.life(), now);
+                due = due.min(now + lives[entry.seen.life() as usize]);
+                return false;
+            }
+            let over = idle || old;
             if !over {
-                (due, life_due) = (due.min(end), life_due.min(old));
+                (due, life_due) = (due.min(end), life_due.min(life_end));
             }
             over
         });
@@ -336,7 +343,6 @@ impl Table {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "two guards, the second only where the shards differ")]
     fn two_shards(
         &self,
         from: VisitorId,

@@ -25,7 +25,6 @@ pub fn settings() -> http1::Builder {
     http.timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(30))
         .writev(false)
-        .max_headers(200)
         .max_buf_size(128 * 1024)
         .keep_alive(true)
         .pipeline_flush(false);
