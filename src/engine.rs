@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 
@@ -79,16 +80,22 @@ impl Engine {
     ///
     /// A session that waits runs within this call. Dropping the future gives up the answer, not the session.
     pub fn answer(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Answer {
-        if tracing::enabled!(target: "continuity::access", tracing::Level::DEBUG) {
-            return self.answer_and_log(request, peer);
-        }
-        self.serve(request, peer)
+        let (head, body) = request.into_parts();
+        self.answer_parts(head, body, peer)
     }
 
-    fn answer_and_log(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Answer {
+    /// [`answer`](Self::answer) for adapters that have the parts: moving them twice costs.
+    pub(crate) fn answer_parts(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
+        if tracing::enabled!(target: "continuity::access", tracing::Level::DEBUG) {
+            return self.answer_and_log(head, body, peer);
+        }
+        self.serve(head, body, peer)
+    }
+
+    fn answer_and_log(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
         let started = Instant::now();
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let answer = self.serve(request, peer);
+        let (method, path) = (head.method.clone(), head.uri.path().to_owned());
+        let answer = self.serve(head, body, peer);
         Answer::aside(async move {
             let response = answer.await;
             tracing::debug!(
@@ -99,22 +106,23 @@ impl Engine {
         })
     }
 
-    fn serve(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Answer {
+    fn serve(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
         let core = &self.0;
-        if request.uri().path() == core.health {
+        if head.uri.path() == core.health {
             return Answer::aside(std::future::ready(health()));
         }
         #[cfg(feature = "files")]
-        if core.files.as_ref().is_some_and(|files| files.wants(&request)) {
-            return crate::files::answer(request, core.clone());
+        if core.files.as_ref().is_some_and(|files| files.wants(&head)) {
+            return crate::files::answer(Request::from_parts(head, body), core.clone());
         }
-        let (hit, answer) = Hit::new(request, peer);
-        #[cfg(feature = "multipart")]
-        if let Some(boundary) = hit.boundary() {
-            return crate::request::upload::map(core.clone(), hit, boundary, answer);
-        }
-        core.map_checked(hit);
-        answer
+        Answer::to(|reply| {
+            let hit = Hit::new(head, body, peer, reply);
+            #[cfg(feature = "multipart")]
+            if let Some(boundary) = hit.boundary() {
+                return crate::request::upload::map(core, hit, boundary);
+            }
+            core.map_checked(hit);
+        })
     }
 
     /// The bounds this server was given: adapters keep those on heads, bodies and connections.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use tower_http::services::ServeDir;
 
@@ -29,8 +30,8 @@ impl Files {
         self
     }
 
-    pub(crate) fn wants(&self, request: &Request<Bytes>) -> bool {
-        matches!(*request.method(), Method::GET | Method::HEAD) && (self.is_file)(request.uri().path())
+    pub(crate) fn wants(&self, head: &Parts) -> bool {
+        matches!(head.method, Method::GET | Method::HEAD) && (self.is_file)(head.uri.path())
     }
 }
 

@@ -5,12 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, Method};
 use tokio::sync::mpsc;
 
 use crate::mapper::Cut;
 use crate::page::Frames;
-use crate::reply::{Answer, Kept, Reply};
+use crate::reply::{Kept, Reply};
 use crate::step;
 
 /// One incoming request, whatever protocol brought it: what mappers and predicates look at.
@@ -45,13 +45,11 @@ pub enum Site {
 }
 
 impl Hit {
-    /// A hit and the answer it will get. `peer` is `None` where the protocol has no address.
-    pub(crate) fn new(request: Request<Bytes>, peer: Option<SocketAddr>) -> (Box<Hit>, Answer) {
-        let (parts, body) = request.into_parts();
+    /// A hit with the reply that goes back to who brought it. `peer` is `None` where the protocol has no address.
+    pub(crate) fn new(parts: Parts, body: Bytes, peer: Option<SocketAddr>, reply: Reply) -> Box<Hit> {
         let signs = Signs::read(&parts.headers);
         let fields = if signs.urlencoded { Fields::Urlencoded } else { Fields::None };
-        let (reply, answer) = Reply::new();
-        (Box::new(Hit { parts, signs, body, fields, peer, mount: 0, cut: Cut::default(), reply }), answer)
+        Box::new(Hit { parts, signs, body, fields, peer, mount: 0, cut: Cut::default(), reply })
     }
 
     /// The method.
@@ -189,7 +187,11 @@ impl Hit {
     /// The boundary of a multipart body.
     #[cfg(feature = "multipart")]
     pub(crate) fn boundary(&self) -> Option<String> {
-        multer::parse_boundary(content_type(&self.parts.headers)?).ok()
+        if !self.signs.multipart {
+            return None;
+        }
+        let content_type = self.parts.headers.get(http::header::CONTENT_TYPE)?.to_str().ok()?;
+        multer::parse_boundary(content_type).ok()
     }
 
     #[cfg(feature = "multipart")]
@@ -213,6 +215,8 @@ pub(crate) struct Signs {
     site: Option<Site>,
     origin: bool,
     urlencoded: bool,
+    #[cfg(feature = "multipart")]
+    multipart: bool,
     /// Fetched by a browser as a part of a page.
     pub(crate) part: bool,
     pub(crate) prefetch: bool,
@@ -229,7 +233,7 @@ impl Signs {
             let value = value.as_bytes();
             match name.as_str() {
                 "origin" => signs.origin = true,
-                "content-type" => signs.urlencoded = is_urlencoded(value),
+                "content-type" => signs.read_type(value),
                 "user-agent" => signs.crawler = is_crawler(value),
                 "sec-fetch-site" => {
                     let same = matches!(value, b"same-origin" | b"none");
@@ -242,11 +246,15 @@ impl Signs {
         }
         signs
     }
-}
 
-fn is_urlencoded(content_type: &[u8]) -> bool {
-    let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+    fn read_type(&mut self, content_type: &[u8]) {
+        let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        self.urlencoded = essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded");
+        #[cfg(feature = "multipart")]
+        {
+            self.multipart = essence.eq_ignore_ascii_case(b"multipart/form-data");
+        }
+    }
 }
 
 fn is_prefetch(value: &[u8]) -> bool {
@@ -274,11 +282,6 @@ fn is_crawler(agent: &[u8]) -> bool {
     })
 }
 
-#[cfg(feature = "multipart")]
-fn content_type(headers: &HeaderMap) -> Option<&str> {
-    headers.get(http::header::CONTENT_TYPE)?.to_str().ok()
-}
-
 /// What caps count as one address: IPv4 whole, IPv6 by its /64.
 pub(crate) fn address_block(ip: IpAddr) -> Option<u64> {
     let ip = ip.to_canonical();
@@ -303,10 +306,13 @@ impl std::fmt::Debug for Hit {
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
     fn hit(request: http::request::Builder, body: &'static str) -> Box<Hit> {
-        Hit::new(request.body(Bytes::from(body)).expect("a request"), None).0
+        let (parts, body) = request.body(Bytes::from(body)).expect("a request").into_parts();
+        Hit::new(parts, body, None, Reply::nowhere())
     }
 
     #[test]

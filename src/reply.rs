@@ -1,6 +1,7 @@
 //! The way back of a hit: the response while it is made, and the body that adapters send.
 
 use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll, ready};
@@ -30,7 +31,7 @@ static USUAL: LazyLock<HeaderMap> = LazyLock::new(|| {
 
 /// The response being made, and whom it goes to.
 pub(crate) struct Reply {
-    sender: Option<oneshot::Sender<Response<Body>>>,
+    back: Back,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     /// What was printed and not sent yet.
@@ -57,6 +58,12 @@ pub(crate) struct Preface {
     headers: HeaderMap,
 }
 
+impl Preface {
+    pub(crate) fn printed(out: String) -> Self {
+        Preface { out, ..Preface::default() }
+    }
+}
+
 /// A response whose head is on its way.
 struct Stream {
     chunks: mpsc::Sender<Bytes>,
@@ -64,17 +71,78 @@ struct Stream {
     tail: Cow<'static, str>,
 }
 
+/// How a response gets back to who waits for it.
+enum Back {
+    /// The call that brought the hit is still on this thread's stack: it looks on the desk.
+    Desk(u64),
+    Channel(oneshot::Sender<Response<Body>>),
+    /// It was sent.
+    Done,
+}
+
+/// Where a session that answers at once leaves its response for the call that brought the hit: no memory is allocated
+/// and no other thread is told. One call at a time has it; a call within a session's run has it meanwhile.
+struct Desk {
+    call: u64,
+    left: Left,
+}
+
+enum Left {
+    Nothing,
+    Response(Response<Body>),
+    /// The session is still at it.
+    Channel(oneshot::Receiver<Response<Body>>),
+}
+
+thread_local! {
+    static DESK: RefCell<Desk> = const { RefCell::new(Desk { call: 0, left: Left::Nothing }) };
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Gives the desk back to the call before, also if this one panics.
+struct Before(Option<Desk>);
+
+impl Before {
+    fn give_back(mut self) -> Desk {
+        let before = self.0.take().expect("given back once");
+        DESK.replace(before)
+    }
+}
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        if let Some(before) = self.0.take() {
+            DESK.replace(before);
+        }
+    }
+}
+
 /// What a request is answered with, once: the future an adapter awaits.
 pub struct Answer(Way);
 
 enum Way {
-    /// The session answers; mostly it has already.
-    Session(oneshot::Receiver<Response<Body>>),
+    /// The session has answered.
+    Now(Option<Response<Body>>),
+    /// The session will.
+    Later(oneshot::Receiver<Response<Body>>),
     /// Something else does: a file, or an adapter that reads the body first.
     Aside(BoxFuture<Response<Body>>),
 }
 
 impl Answer {
+    /// Brings a hit with this reply, and takes what is answered at once.
+    pub(crate) fn to(bring: impl FnOnce(Reply)) -> Self {
+        let call = CALLS.get() + 1;
+        CALLS.set(call);
+        let before = Before(Some(DESK.replace(Desk { call, left: Left::Nothing })));
+        bring(Reply::new(Back::Desk(call)));
+        match before.give_back().left {
+            Left::Response(response) => Answer(Way::Now(Some(response))),
+            Left::Channel(receiver) => Answer(Way::Later(receiver)),
+            Left::Nothing => unreachable!("a reply answers, is deferred, or is dropped and answers"),
+        }
+    }
+
     pub(crate) fn aside(answer: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
         Answer(Way::Aside(Box::pin(answer)))
     }
@@ -85,7 +153,10 @@ impl Future for Answer {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            Way::Session(answer) => {
+            Way::Now(response) => {
+                Poll::Ready(response.take().expect("an answer is not polled after it was ready"))
+            }
+            Way::Later(answer) => {
                 let answer = ready!(Pin::new(answer).poll(cx));
                 Poll::Ready(answer.expect("a reply answers when it is dropped"))
             }
@@ -101,10 +172,9 @@ impl std::fmt::Debug for Answer {
 }
 
 impl Reply {
-    pub(crate) fn new() -> (Reply, Answer) {
-        let (sender, receiver) = oneshot::channel();
-        let reply = Reply {
-            sender: Some(sender),
+    fn new(back: Back) -> Reply {
+        Reply {
+            back,
             status: StatusCode::OK,
             headers: HeaderMap::new(),
             out: String::new(),
@@ -115,8 +185,20 @@ impl Reply {
             overflow: false,
             stream: None,
             ready: None,
-        };
-        (reply, Answer(Way::Session(receiver)))
+        }
+    }
+
+    /// A reply that nobody waits for.
+    pub(crate) fn nowhere() -> Reply {
+        Reply::new(Back::Done)
+    }
+
+    /// The call that brought the hit is about to return: from here on the answer goes through a channel.
+    pub(crate) fn defer(&mut self) {
+        let Back::Desk(call) = self.back else { return };
+        let (sender, receiver) = oneshot::channel();
+        self.back = Back::Channel(sender);
+        leave(call, Left::Channel(receiver));
     }
 
     /// What the page that is chosen on has from what was printed and set before it, if anything was.
@@ -164,6 +246,17 @@ impl Reply {
         }
         let stream = self.stream.as_ref().expect("made above");
         (stream.chunks.clone(), std::mem::take(&mut self.out).into())
+    }
+
+    /// Adds to what was printed, up to `limit` bytes.
+    pub(crate) fn add(&mut self, text: String, limit: usize) {
+        if self.out.len() + text.len() > limit {
+            self.overflow = true;
+        } else if self.out.is_empty() {
+            self.out = text;
+        } else {
+            self.out.push_str(&text);
+        }
     }
 
     /// Completes the response: [`send`](Self::send) sends it. With `keep` returns it as a page that can be given
@@ -239,18 +332,34 @@ impl Reply {
         if matches!(body.0, Content::Stream(_)) {
             self.head();
         }
-        let Some(sender) = self.sender.take() else { return };
+        let back = std::mem::replace(&mut self.back, Back::Done);
+        if matches!(back, Back::Done) {
+            return;
+        }
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = std::mem::take(&mut self.headers);
-        // A client that has gone away is no concern of the session's.
-        drop(sender.send(response));
+        match back {
+            Back::Desk(call) => leave(call, Left::Response(response)),
+            // A client that has gone away is no concern of the session's.
+            Back::Channel(sender) => drop(sender.send(response)),
+            Back::Done => {}
+        }
     }
+}
+
+/// Leaves something on the desk of the call that is on this thread's stack.
+fn leave(call: u64, left: Left) {
+    DESK.with_borrow_mut(|desk| {
+        // Another call's desk: a response would go to another client.
+        assert_eq!(desk.call, call, "a reply is deferred before its hit leaves the call that brought it");
+        desk.left = left;
+    });
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        if self.sender.is_some() {
+        if !matches!(self.back, Back::Done) {
             self.status = StatusCode::SERVICE_UNAVAILABLE;
             self.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             self.content_type = Some(HeaderValue::from_static("text/plain; charset=utf-8"));

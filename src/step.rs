@@ -1,32 +1,52 @@
 //! Sealed tokens: what a page's links and forms carry to say which step they belong to, and the value behind them.
 //!
-//! Nothing is kept per link. A token is in hexadecimal `step (4) · part (4) · value (CBOR) · tag (16)`; the tag is
-//! SipHash-2-4 with 128 bits over session, step, part and value, under a key that is fresh at each start. Signed, not
+//! Nothing is kept per link. A token is in hexadecimal `step (4) · part (4) · value (CBOR) · tag (8)`; the tag is
+//! SipHash-2-4 over session, step, part and value, under a key of 128 bits that is fresh at each start. Signed, not
 //! hidden: do not put a secret behind a link. What a token means for the session it comes to is decided by its verbs.
 
 use std::hash::Hasher;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use siphasher::sip::SipHasher13;
-use siphasher::sip128::{Hasher128, SipHasher24};
+use siphasher::sip::{SipHasher13, SipHasher24};
 
 use crate::error::Error;
+use crate::hit::Hit;
 use crate::mapper::key::random;
 
+/// The parameter that carries the token, for literals.
+macro_rules! param {
+    () => {
+        "_t"
+    };
+}
+pub(crate) use param;
+
 /// The parameter that carries the token.
-pub(crate) const PARAM: &str = "_t";
+pub(crate) const PARAM: &str = param!();
 /// The part of a token that stands for a link, not for a form.
 pub(crate) const LINK: u32 = 0;
 
 const HEAD: usize = 8;
-const TAG: usize = 16;
+const TAG: usize = 8;
 const SMALL: usize = 64;
 
 /// Makes and opens tokens; one a server.
 pub(crate) struct Seal {
     key: SipHasher24,
     answers: SipHasher13,
+}
+
+/// What tells one answer from another. None: the hit carried no token of the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Answered(u64);
+
+impl Answered {
+    pub(crate) const NONE: Answered = Answered(0);
+
+    pub(crate) fn is_some(self) -> bool {
+        self != Answered::NONE
+    }
 }
 
 /// A token that we made for this session.
@@ -64,7 +84,7 @@ impl Seal {
         token: &mut String,
     ) -> Result<(), Error> {
         bytes.clear();
-        bytes.reserve(64);
+        bytes.reserve(2 * SMALL);
         bytes.extend_from_slice(&step.to_le_bytes());
         bytes.extend_from_slice(&part.to_le_bytes());
         value
@@ -78,8 +98,8 @@ impl Seal {
         let mut digits = [0; 2 * SMALL];
         for chunk in bytes.chunks(SMALL) {
             let digits = &mut digits[..2 * chunk.len()];
-            const_hex::encode_to_slice(chunk, digits).expect("two digits a byte");
-            token.push_str(str::from_utf8(digits).expect("digits are ASCII"));
+            let digits = const_hex::encode_to_str(chunk, digits).expect("two digits a byte");
+            token.push_str(digits);
         }
         Ok(())
     }
@@ -90,7 +110,7 @@ impl Seal {
         let bytes = token.as_mut();
         const_hex::decode_to_slice(wire, bytes).ok()?;
         let end = bytes.len().checked_sub(TAG).filter(|end| *end >= HEAD)?;
-        let tag = u128::from_le_bytes(bytes[end..].try_into().expect("a tag's length"));
+        let tag = u64::from_le_bytes(bytes[end..].try_into().expect("a tag's length"));
         // One comparison of the whole: no time tells how much of a forged tag was right.
         if self.tag(serial, &bytes[..end]) ^ tag != 0 {
             return None;
@@ -100,24 +120,44 @@ impl Seal {
         Some(Token { step, part, bytes: token })
     }
 
-    /// What tells one answer from another: the token with all values that came with it. Never 0.
-    pub(crate) fn answer(&self, query: &str, body: &[u8]) -> u64 {
+    /// What tells this answer from any other: its token, with all values that came with it.
+    pub(crate) fn answer(&self, hit: &Hit, token: &Token) -> Answered {
+        // Mostly there is nothing but the token.
+        if hit.body().is_empty() && hit.query().len() == PARAM.len() + 1 + token.wire() {
+            return Answered(token.tag().max(1));
+        }
         let mut hasher = self.answers;
-        hasher.write(query.as_bytes());
+        hasher.write(hit.query().as_bytes());
         hasher.write_u8(0);
-        hasher.write(body);
-        hasher.finish().max(1)
+        hasher.write(hit.body());
+        Answered(hasher.finish().max(1))
     }
 
-    fn tag(&self, serial: u64, bytes: &[u8]) -> u128 {
+    /// The answer of a hit, if its token is of this session.
+    pub(crate) fn answer_of(&self, serial: u64, hit: &Hit) -> Option<Answered> {
+        let token = self.open(serial, hit.token()?)?;
+        Some(self.answer(hit, &token))
+    }
+
+    fn tag(&self, serial: u64, bytes: &[u8]) -> u64 {
         let mut hasher = self.key;
         hasher.write_u64(serial);
         hasher.write(bytes);
-        hasher.finish128().as_u128()
+        hasher.finish()
     }
 }
 
 impl Token {
+    /// Its length as it came.
+    fn wire(&self) -> usize {
+        2 * self.bytes.as_ref().len()
+    }
+
+    fn tag(&self) -> u64 {
+        let bytes = self.bytes.as_ref();
+        u64::from_le_bytes(bytes[bytes.len() - TAG..].try_into().expect("a tag's length"))
+    }
+
     /// The value behind the link, if it is of this type.
     pub(crate) fn value<T: DeserializeOwned>(&self) -> Option<T> {
         let bytes = self.bytes.as_ref();

@@ -220,12 +220,12 @@ impl Service<Request<Incoming>> for Door {
             return Answering(Answer::aside(ready(close(refusal))));
         }
         if body.is_end_stream() {
-            return Answering(self.engine.answer(Request::from_parts(head, Bytes::new()), Some(self.peer)));
+            return Answering(self.engine.answer_parts(head, Bytes::new(), Some(self.peer)));
         }
         let (engine, peer) = (self.engine.clone(), self.peer);
         Answering(Answer::aside(async move {
             match read(body, engine.limits()).await {
-                Ok(body) => engine.answer(Request::from_parts(head, body), Some(peer)).await,
+                Ok(body) => engine.answer_parts(head, body, Some(peer)).await,
                 Err((status, message)) => close(engine.refusal(status, message)),
             }
         }))

@@ -37,7 +37,7 @@ pub trait Mapper: Send + Sync + 'static {
 /// What a hit tells about its session: the visitor it claims, and labels that divide.
 pub struct Identity<'h> {
     cookie_name: &'h str,
-    claims: [Option<Cow<'h, str>>; CLAIMS],
+    claims: [Option<Cow<'h, [u8]>>; CLAIMS],
     named: Option<Cow<'h, [u8]>>,
     by_param: Option<String>,
     carried: Vec<(String, String)>,
@@ -71,7 +71,7 @@ impl<'h> Identity<'h> {
             // Mostly it is the only one: no need to look for others.
             match value_of(field.as_bytes(), self.cookie_name).filter(|value| value.len() == WIRE) {
                 Some(only) => self.claim(Cow::Borrowed(only)),
-                None => values_in(field, self.cookie_name).for_each(|value| self.claim(Cow::Borrowed(value))),
+                None => values_in(field, self.cookie_name).for_each(|value| self.claim(value.into())),
             }
         }
     }
@@ -80,7 +80,10 @@ impl<'h> Identity<'h> {
     /// can take the session over; pages are sent with `Referrer-Policy: no-referrer`.
     pub fn param(&mut self, hit: &'h Hit, name: &str) {
         if let Some(value) = hit.param(name) {
-            self.claim(value);
+            self.claim(match value {
+                Cow::Borrowed(value) => Cow::Borrowed(value.as_bytes()),
+                Cow::Owned(value) => Cow::Owned(value.into_bytes()),
+            });
         }
         self.by_param = Some(name.to_owned());
     }
@@ -108,13 +111,13 @@ impl<'h> Identity<'h> {
         }
     }
 
-    fn claim(&mut self, value: Cow<'h, str>) {
+    fn claim(&mut self, value: Cow<'h, [u8]>) {
         if let Some(free) = self.claims.iter_mut().find(|claim| claim.is_none()) {
             *free = Some(value);
         }
     }
 
-    pub(crate) fn claims(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn claims(&self) -> impl Iterator<Item = &[u8]> {
         self.claims.iter().flatten().map(|claim| &**claim)
     }
 
@@ -147,18 +150,19 @@ impl std::fmt::Debug for Identity<'_> {
 }
 
 /// The values of all cookies of this name, in the order they came.
+#[cfg(feature = "cookies")]
 pub(crate) fn cookies<'h>(hit: &'h Hit, name: &str) -> impl Iterator<Item = &'h str> {
-    hit.headers().get_all(header::COOKIE).iter().flat_map(move |field| values_in(field, name))
+    let values = hit.headers().get_all(header::COOKIE).iter().flat_map(move |field| values_in(field, name));
+    values.filter_map(|value| str::from_utf8(value).ok())
 }
 
-fn values_in<'h>(field: &'h HeaderValue, name: &str) -> impl Iterator<Item = &'h str> {
+fn values_in<'h>(field: &'h HeaderValue, name: &str) -> impl Iterator<Item = &'h [u8]> {
     let pairs = field.as_bytes().split(|byte| *byte == b';');
     pairs.filter_map(move |pair| value_of(pair.trim_ascii(), name))
 }
 
-fn value_of<'h>(pair: &'h [u8], name: &str) -> Option<&'h str> {
-    let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-    str::from_utf8(value).ok()
+fn value_of<'h>(pair: &'h [u8], name: &str) -> Option<&'h [u8]> {
+    pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
 }
 
 #[derive(Debug, Clone)]
@@ -283,19 +287,21 @@ mod tests {
     use http::Request;
 
     use super::*;
+    use crate::reply::Reply;
 
     fn hit(uri: &str, fields: &[(&str, &str)]) -> Box<Hit> {
         let mut request = Request::get(uri);
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        Hit::new(request.body(Bytes::new()).expect("a request"), "192.0.2.7:1".parse().ok()).0
+        let (parts, body) = request.body(Bytes::new()).expect("a request").into_parts();
+        Hit::new(parts, body, "192.0.2.7:1".parse().ok(), Reply::nowhere())
     }
 
     fn claims(map: Map, hit: &Hit) -> Vec<String> {
         let mut identity = Identity::new("sid");
         map.identify(hit, &mut identity);
-        identity.claims().map(str::to_owned).collect()
+        identity.claims().map(|claim| String::from_utf8_lossy(claim).into_owned()).collect()
     }
 
     fn label(map: &Map, hit: &Hit) -> u64 {
@@ -349,8 +355,8 @@ mod tests {
             assert_eq!(label(&map, &hit(uri, &[field])), label(&map, &hit(uri, &[field])), "{map:?}");
         }
         let map = Map::by_cookie().address();
-        let (here, _) =
-            Hit::new(Request::get("/").body(Bytes::new()).expect("ok"), "192.0.2.8:9".parse().ok());
+        let (parts, body) = Request::get("/").body(Bytes::new()).expect("ok").into_parts();
+        let here = Hit::new(parts, body, "192.0.2.8:9".parse().ok(), Reply::nowhere());
         assert_ne!(label(&map, &hit("/", &[])), label(&map, &here));
     }
 

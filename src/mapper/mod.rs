@@ -81,7 +81,7 @@ impl Core {
                 Found::Visitor | Found::Nobody => Whose::Visitor(named),
             };
         }
-        for id in identity.claims().filter_map(|claim| self.keys.verify(claim.as_bytes())) {
+        for id in identity.claims().filter_map(|claim| self.keys.verify(claim)) {
             match self.table.find(id, label, now) {
                 Found::Session(session, grew) => return Whose::Session(session, grew),
                 Found::Visitor => visitor = visitor.or(Some(id)),
@@ -108,9 +108,9 @@ impl Core {
             let state = session.queue.lock();
             (state.has_ended(), state.talk.applied, state.talk.flow)
         };
-        if let Some(token) = hit.token() {
-            let ours = self.seal.open(session.serial, token).is_some();
-            if ours && ended && self.seal.answer(hit.query(), hit.body()) == applied {
+        if hit.token().is_some() {
+            let answer = self.seal.answer_of(session.serial, &hit);
+            if ended && answer == Some(applied) {
                 return self.repeat(session, hit);
             }
             return self.expire(hit);

@@ -84,13 +84,15 @@ mod tests {
     use http::Request;
 
     use super::*;
+    use crate::reply::Reply;
 
     fn of(method: Method, path: &str, fields: &[(&str, &str)]) -> Purpose {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        Purpose::of(&Hit::new(request.body(Bytes::new()).expect("a request"), None).0)
+        let (parts, body) = request.body(Bytes::new()).expect("a request").into_parts();
+        Purpose::of(&Hit::new(parts, body, None, Reply::nowhere()))
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::key::VisitorId;
 use crate::engine::Core;
 use crate::hit::Hit;
 use crate::session::Session;
+use crate::step::Answered;
 
 /// Rotations that are remembered at once: at 10 minutes each, 16 logins a second.
 const REMEMBERED: usize = 10_000;
@@ -19,7 +20,7 @@ struct Rotation {
     second: u32,
     old: VisitorId,
     /// The submit that rotated: see `Seal::answer`.
-    answer: u64,
+    answer: Answered,
     session: Weak<Session>,
 }
 
@@ -46,18 +47,19 @@ impl Rotated {
         self.count.store(line.len(), Ordering::Relaxed);
     }
 
-    fn find(&self, old: VisitorId, answer: u64) -> Option<Arc<Session>> {
+    fn sessions(&self, old: VisitorId) -> Vec<(Answered, Arc<Session>)> {
         let line = self.line.lock().expect("no code panics while it holds the rotations");
-        line.iter().rev().find(|one| one.old == old && one.answer == answer)?.session.upgrade()
+        let of = line.iter().rev().filter(|one| one.old == old);
+        of.filter_map(|one| Some((one.answer, one.session.upgrade()?))).collect()
     }
 }
 
 impl Core {
     /// Gives the visitor of a session another id. All their sessions have it at once.
-    pub(crate) fn rotate(&self, session: &Arc<Session>, answer: u64) {
+    pub(crate) fn rotate(&self, session: &Arc<Session>, answer: Answered) {
         let (old, new) = (session.visitor(), VisitorId::fresh());
         self.table.rename(old, new);
-        if answer != 0 {
+        if answer.is_some() {
             let second = self.clock.now();
             self.rotated.remember(Rotation { second, old, answer, session: Arc::downgrade(session) });
         }
@@ -69,9 +71,12 @@ impl Core {
             return None;
         }
         hit.token()?;
-        let answer = self.seal.answer(hit.query(), hit.body());
-        let claims = identity.claims().filter_map(|claim| self.keys.verify(claim.as_bytes()));
-        claims.into_iter().find_map(|old| self.rotated.find(old, answer))
+        let olds = identity.claims().filter_map(|claim| self.keys.verify(claim));
+        let sessions = olds.into_iter().flat_map(|old| self.rotated.sessions(old));
+        sessions
+            .into_iter()
+            .find(|(answer, session)| self.seal.answer_of(session.serial, hit) == Some(*answer))
+            .map(|(_, session)| session)
     }
 
     /// Brings the repeat to its session, and tells the browser the id it has missed.

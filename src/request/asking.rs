@@ -8,8 +8,9 @@ use super::Request;
 use crate::error::Error;
 use crate::hit::{Hit, Site};
 use crate::page::Notice;
-use crate::session::Session;
 use crate::session::queue::Asked;
+use crate::session::{Session, Talk};
+use crate::step::Answered;
 
 /// A verb's place in the queue. Dropping it before it got its hit gives the place up and loses no hit.
 pub(super) struct Asking<'a> {
@@ -35,16 +36,18 @@ impl<'a> Asking<'a> {
         !std::mem::replace(&mut self.asked, true)
     }
 
-    /// The next hit in line, not taken yet.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<Hit>, Error>> {
+    /// The next hit in line, not taken yet, and where the session stands.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Box<Hit>, Standing), Error>> {
         let session = self.session();
         // The session's own waker points to the session; any other is one of a combinator inside the program.
         let own = std::ptr::eq(cx.waker().data().cast(), Arc::as_ptr(session));
-        match session.queue.ask((!own).then(|| cx.waker())) {
-            Asked::Hit(hit) => Poll::Ready(Ok(hit)),
+        let look = |talk: &Talk| Standing { step: talk.step, applied: talk.applied, fleeting: talk.fleeting };
+        let (asked, standing) = session.queue.ask((!own).then(|| cx.waker()), look);
+        match asked {
+            Asked::Hit(hit) => Poll::Ready(Ok((hit, standing))),
             Asked::Closing => Poll::Ready(Err(Error::closing())),
             Asked::Nothing => {
-                if session.talk(|talk| talk.fleeting && talk.current.is_none()) {
+                if standing.fleeting {
                     session.die_now();
                 }
                 Poll::Pending
@@ -53,7 +56,7 @@ impl<'a> Asking<'a> {
     }
 
     /// The hit was taken: the verb is done.
-    pub(super) fn taken(&mut self, hit: Box<Hit>, answer: u64) -> &'a mut Request {
+    pub(super) fn taken(&mut self, hit: Box<Hit>, answer: Answered) -> &'a mut Request {
         let request = self.request.take().expect("a verb is not polled after it returned");
         request.take(hit, answer);
         request
@@ -65,6 +68,15 @@ impl<'a> Asking<'a> {
         session.queue.answered();
         session.core.finish(hit);
     }
+}
+
+/// Where a session stands while it asks.
+pub(super) struct Standing {
+    /// The step its page belongs to.
+    pub(super) step: u32,
+    /// The answer that led to its page: see [`Talk::applied`].
+    pub(super) applied: Answered,
+    fleeting: bool,
 }
 
 impl Drop for Asking<'_> {
@@ -97,16 +109,15 @@ impl<'a> Future for Next<'a> {
             self.asking.request().complete(true)?;
         }
         loop {
-            let hit = ready!(self.asking.poll(cx))?;
-            let session = self.asking.request().session.clone();
-            match on_printed(&session, &hit) {
-                Verdict::Take => return Poll::Ready(Ok(self.asking.taken(hit, 0))),
+            let (mut hit, standing) = ready!(self.asking.poll(cx))?;
+            let session = self.asking.session();
+            match on_printed(session, &hit, standing.applied) {
+                Verdict::Take => return Poll::Ready(Ok(self.asking.taken(hit, Answered::NONE))),
                 Verdict::Repeat => {
                     session.queue.answered();
-                    session.core.repeat(&session, hit);
+                    session.core.repeat(session, hit);
                 }
                 Verdict::Notice(notice) => {
-                    let mut hit = hit;
                     let onward = (notice == Notice::FromElsewhere).then(|| own_uri(&hit));
                     hit.reply.out = session.core.pages.notice_page(notice, onward.as_deref()).into_string();
                     self.asking.answer(hit);
@@ -123,21 +134,15 @@ enum Verdict {
     Notice(Notice),
 }
 
-fn on_printed(session: &Session, hit: &Hit) -> Verdict {
-    let applied = session.talk(|talk| talk.applied);
-    let Some(token) = hit.token() else {
+fn on_printed(session: &Session, hit: &Hit, applied: Answered) -> Verdict {
+    if hit.token().is_none() {
         // Whatever a link on another site says, the visitor did not say it.
-        return if hit.site() == Site::Cross {
-            Verdict::Notice(Notice::FromElsewhere)
-        } else {
-            Verdict::Take
-        };
-    };
-    let ours = session.core.seal.open(session.serial, token).is_some();
-    if ours && session.core.seal.answer(hit.query(), hit.body()) == applied {
-        Verdict::Repeat
-    } else {
-        Verdict::Notice(Notice::OutdatedPrinted)
+        let cross = hit.site() == Site::Cross;
+        return if cross { Verdict::Notice(Notice::FromElsewhere) } else { Verdict::Take };
+    }
+    match session.core.seal.answer_of(session.serial, hit) {
+        Some(answer) if answer == applied => Verdict::Repeat,
+        _ => Verdict::Notice(Notice::OutdatedPrinted),
     }
 }
 

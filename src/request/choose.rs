@@ -16,15 +16,16 @@ use maud::{Markup, PreEscaped, Render, html};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::asking::Asking;
+use super::Request;
+use super::asking::{Asking, Standing};
 use super::form::Form;
-use super::{Request, response};
 use crate::error::Error;
 use crate::hit::{Hit, Site};
 use crate::mapper::Cut;
 use crate::page::Notice;
+use crate::reply::Preface;
 use crate::session::Session;
-use crate::step::{LINK, PARAM, Token};
+use crate::step::{Answered, LINK, PARAM, Token, param};
 
 impl Request {
     /// Shows a page and returns the value behind the link, button or form that the visitor uses on it.
@@ -55,19 +56,18 @@ impl Request {
     /// }
     /// ```
     #[track_caller]
-    pub fn choose<T, F, R>(&mut self, page: F) -> impl Future<Output = Result<T, Error>>
+    pub fn choose<T, F>(&mut self, page: F) -> impl Future<Output = Result<T, Error>>
     where
         T: Serialize + DeserializeOwned,
-        F: Fn(&Choices<'_, T>) -> R,
-        R: Render,
+        F: Fn(&Choices<'_, T>) -> Markup,
     {
-        self.choose_at::<_, _, _, ByValue>(Location::caller(), page)
+        self.choose_at::<_, _, ByValue>(Location::caller(), page)
     }
 
     /// Asks a yes-or-no question on a page of its own.
     #[track_caller]
     pub fn confirm(&mut self, question: impl Render) -> impl Future<Output = Result<bool, Error>> {
-        self.choose_at::<_, _, _, ByValue>(Location::caller(), move |c| {
+        self.choose_at::<_, _, ByValue>(Location::caller(), move |c| {
             html! { p { (question) } (c.link("Yes", true)) " " (c.link("No", false)) }
         })
     }
@@ -75,7 +75,7 @@ impl Request {
     /// Tells something on a page of its own, until the visitor goes on.
     #[track_caller]
     pub fn inform(&mut self, message: impl Render) -> impl Future<Output = Result<(), Error>> {
-        self.choose_at::<_, _, _, ByValue>(Location::caller(), move |c| {
+        self.choose_at::<_, _, ByValue>(Location::caller(), move |c| {
             html! { p { (message) } (c.link("OK", ())) }
         })
     }
@@ -95,35 +95,31 @@ impl Request {
     /// }
     /// ```
     #[track_caller]
-    pub fn callbacks<S, F, R>(&mut self, state: &mut S, page: F) -> impl Future<Output = Result<(), Error>>
+    pub fn callbacks<S, F>(&mut self, state: &mut S, page: F) -> impl Future<Output = Result<(), Error>>
     where
-        F: Fn(&Callbacks<'_, '_, S>, &S) -> R,
-        R: Render,
+        F: Fn(&Callbacks<'_, '_, S>, &S) -> Markup,
     {
         let place = Location::caller();
         async move {
             let draw = |choices: &Choices<'_, Callback<S>>| page(&Callbacks(choices), state);
-            let callback = self.choose_at::<_, _, _, ByPart>(place, draw).await?;
+            let callback = self.choose_at::<_, _, ByPart>(place, draw).await?;
             callback(state);
             Ok(())
         }
     }
 
-    pub(super) fn choose_at<T, F, R, K>(
+    pub(super) fn choose_at<T, F, K>(
         &mut self,
         place: &'static Location<'static>,
         page: F,
     ) -> Choose<'_, T, F, K>
     where
-        F: Fn(&Choices<'_, T>) -> R,
+        F: Fn(&Choices<'_, T>) -> Markup,
     {
         self.stand_at(place);
         Choose { asking: Asking::new(self), page, kind: PhantomData }
     }
 }
-
-/// Bytes that most pages fit in.
-const PAGE: usize = 512;
 
 type Callback<S> = Box<dyn FnOnce(&mut S) + Send>;
 
@@ -161,10 +157,9 @@ pub(super) struct Choose<'a, T, F, K> {
 
 impl<T, F, K> Unpin for Choose<'_, T, F, K> {}
 
-impl<T, F, R, K> Future for Choose<'_, T, F, K>
+impl<T, F, K> Future for Choose<'_, T, F, K>
 where
-    F: Fn(&Choices<'_, T>) -> R,
-    R: Render,
+    F: Fn(&Choices<'_, T>) -> Markup,
     K: Open<T>,
 {
     type Output = Result<T, Error>;
@@ -175,8 +170,8 @@ where
             this.show_first()?;
         }
         loop {
-            let hit = ready!(this.asking.poll(cx))?;
-            if let Some(value) = this.consider(hit)? {
+            let (hit, standing) = ready!(this.asking.poll(cx))?;
+            if let Some(value) = this.consider(hit, &standing)? {
                 return Poll::Ready(Ok(value));
             }
         }
@@ -185,58 +180,70 @@ where
 
 /// What a hit means to a page that is drawn by a closure.
 enum Verdict<T> {
-    Take(T),
+    Take(T, Answered),
     /// A form or a callback of the page was used: draw the page to find it.
-    Find(u32),
+    Find(u32, Answered),
     Redraw(Option<Notice>),
 }
 
-impl<T, F, R, K> Choose<'_, T, F, K>
+impl<T, F, K> Choose<'_, T, F, K>
 where
-    F: Fn(&Choices<'_, T>) -> R,
-    R: Render,
+    F: Fn(&Choices<'_, T>) -> Markup,
     K: Open<T>,
 {
-    /// Shows the page as the response in hand. What was printed so far is part of it.
+    /// Shows the page as the response in hand. What was printed and set so far is part of it.
     fn show_first(&mut self) -> Result<(), Error> {
         let session = self.asking.session();
-        let cut = session.talk(|talk| talk.current.as_ref().map(|hit| hit.cut.clone())).unwrap_or_default();
-        let (page, _) = self.draw(&cut, None, None)?;
-        {
+        let (hit, step) = {
             let mut state = session.queue.lock();
-            if let Some(preface) = state.talk.current.as_ref().and_then(|hit| hit.reply.preface()) {
-                state.extra().preface = Some(preface);
-            }
+            state.answer();
+            (state.talk.current.take(), state.talk.step)
+        };
+        let Some(hit) = hit else { return self.between_hits(step) };
+        let hand = InHand::new(session, hit);
+        let (page, _) = self.draw(step, &hand.hit().cut, None, None)?;
+        let mut hit = hand.release();
+        if let Some(preface) = hit.reply.preface() {
+            session.queue.lock().extra().preface = Some(preface);
         }
-        response::add(session, page);
-        self.asking.request().complete(false)
+        hit.reply.add(page, session.core.limits.page);
+        session.send_page(hit, false)
+    }
+
+    /// There is no response to show the page with: the next hit is shown it, with what was printed since.
+    fn between_hits(&self, step: u32) -> Result<(), Error> {
+        self.draw(step, &Cut::default(), None, None)?;
+        let mut state = self.asking.session().queue.lock();
+        if let Some(extra) = state.peek_extra().filter(|extra| !extra.between.is_empty()) {
+            extra.preface = Some(Box::new(Preface::printed(std::mem::take(&mut extra.between))));
+        }
+        Ok(())
     }
 
     /// Decides on a hit: takes it and returns its value, or shows it the page.
-    fn consider(&mut self, hit: Box<Hit>) -> Result<Option<T>, Error> {
+    fn consider(&mut self, hit: Box<Hit>, standing: &Standing) -> Result<Option<T>, Error> {
         let session = self.asking.session();
-        let answer = session.core.seal.answer(hit.query(), hit.body());
-        let (notice, part) = match verdict::<T, K>(session, &hit, answer) {
-            Verdict::Take(value) => {
+        let (notice, used) = match verdict::<T, K>(session, &hit, standing) {
+            Verdict::Take(value, answer) => {
                 self.asking.taken(hit, answer);
                 return Ok(Some(value));
             }
-            Verdict::Find(part) => (None, Some(part)),
+            Verdict::Find(part, answer) => (None, Some((part, answer))),
             Verdict::Redraw(notice) => (notice, None),
         };
         // While the page is drawn the hit is in the session's hand: if drawing fails, the failure answers it.
         let hand = InHand::new(session, hit);
-        let submitted = part.map(|part| (part, hand.hit()));
-        let (page, value) = self.draw(&hand.hit().cut, notice, submitted)?;
+        let submitted = used.map(|(part, _)| (part, hand.hit()));
+        let (page, value) = self.draw(standing.step, &hand.hit().cut, notice, submitted)?;
         let mut hit = hand.release();
-        if let Some(value) = value {
+        if let (Some(value), Some((_, answer))) = (value, used) {
             self.asking.taken(hit, answer);
             return Ok(Some(value));
         }
         if let Some(preface) = session.queue.lock().peek_extra().and_then(|extra| extra.preface.as_ref()) {
             hit.reply.begin(preface);
         }
-        if part.is_some() {
+        if used.is_some() {
             hit.reply.status = StatusCode::UNPROCESSABLE_ENTITY;
         }
         hit.reply.out.push_str(&page);
@@ -246,14 +253,14 @@ where
 
     fn draw(
         &self,
+        step: u32,
         cut: &Cut,
         notice: Option<Notice>,
         submitted: Option<(u32, &Hit)>,
     ) -> Result<(String, Option<T>), Error> {
-        let session = self.asking.session();
         let choices = Choices {
-            session,
-            step: session.talk(|talk| talk.step),
+            session: self.asking.session(),
+            step,
             cut,
             notice,
             placed: Cell::new(false),
@@ -263,8 +270,7 @@ where
             failed: RefCell::new(None),
             scratch: RefCell::new(Vec::new()),
         };
-        let mut page = String::with_capacity(PAGE);
-        (self.page)(&choices).render_to(&mut page);
+        let mut page = (self.page)(&choices).into_string();
         if let Some(error) = choices.failed.take() {
             return Err(error);
         }
@@ -275,20 +281,24 @@ where
     }
 }
 
-fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, answer: u64) -> Verdict<T> {
+fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, standing: &Standing) -> Verdict<T> {
     if hit.site() == Site::Cross {
         return Verdict::Redraw(None);
     }
-    let Some(token) = hit.token() else { return Verdict::Redraw(None) };
-    let (step, applied) = session.talk(|talk| (talk.step, talk.applied));
-    match session.core.seal.open(session.serial, token) {
-        Some(token) if token.step == step && token.part != LINK => Verdict::Find(token.part),
-        Some(token) if token.step == step => match K::open(&token) {
-            Some(value) => Verdict::Take(value),
-            None => Verdict::Redraw(Some(Notice::Outdated)),
-        },
-        Some(_) if answer == applied => Verdict::Redraw(None),
-        _ => Verdict::Redraw(Some(Notice::Outdated)),
+    let Some(wire) = hit.token() else { return Verdict::Redraw(None) };
+    let seal = &session.core.seal;
+    let Some(token) = seal.open(session.serial, wire) else { return Verdict::Redraw(Some(Notice::Outdated)) };
+    let answer = seal.answer(hit, &token);
+    if token.step == standing.step && token.part != LINK {
+        Verdict::Find(token.part, answer)
+    } else if token.step == standing.step
+        && let Some(value) = K::open(&token)
+    {
+        Verdict::Take(value, answer)
+    } else if answer == standing.applied {
+        Verdict::Redraw(None)
+    } else {
+        Verdict::Redraw(Some(Notice::Outdated))
     }
 }
 
@@ -354,14 +364,14 @@ impl<'c, T> Choices<'c, T> {
 
     /// A form as one choice: what is filled in becomes `A`, and `make` makes the choice of it. Shown again with its
     /// errors until it is right.
-    pub fn form<A, R>(&self, make: impl FnOnce(A) -> T, page: impl FnOnce(&Form<'_, A>) -> R) -> Markup
-    where
-        A: DeserializeOwned,
-        R: Render,
-    {
+    pub fn form<A: DeserializeOwned>(
+        &self,
+        make: impl FnOnce(A) -> T,
+        page: impl FnOnce(&Form<'_, A>) -> Markup,
+    ) -> Markup {
         let part = self.part();
         let form = Form::new(self.used(part));
-        let inside = page(&form).render();
+        let inside = page(&form);
         if let Some(answer) = form.into_answer() {
             *self.value.borrow_mut() = Some(make(answer));
         }
@@ -443,13 +453,13 @@ struct Link<'a, 'c, T, V, R> {
 
 impl<T, V: Serialize, R: Render> Render for Link<'_, '_, T, V, R> {
     fn render_to(&self, buffer: &mut String) {
-        buffer.push_str("<a href=\"?");
-        if !self.choices.cut.carried.is_empty() {
-            self.choices.action()[1..].render_to(buffer);
-            buffer.push_str("&amp;");
+        if self.choices.cut.carried.is_empty() {
+            buffer.push_str(concat!("<a href=\"?", param!(), "="));
+        } else {
+            buffer.push_str("<a href=\"");
+            self.choices.action().render_to(buffer);
+            buffer.push_str(concat!("&amp;", param!(), "="));
         }
-        buffer.push_str(PARAM);
-        buffer.push('=');
         // Digits need no escaping.
         self.choices.seal(self.part, &self.value, &self.text, buffer);
         buffer.push_str("\">");

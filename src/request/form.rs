@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::panic::Location;
 
-use maud::{Markup, PreEscaped, Render, html};
+use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -32,13 +32,12 @@ impl Request {
     /// }
     /// ```
     #[track_caller]
-    pub fn ask<A, F, R>(&mut self, page: F) -> impl Future<Output = Result<A, Error>>
+    pub fn ask<A, F>(&mut self, page: F) -> impl Future<Output = Result<A, Error>>
     where
         A: DeserializeOwned,
-        F: Fn(&Form<'_, A>) -> R,
-        R: Render,
+        F: Fn(&Form<'_, A>) -> Markup,
     {
-        self.choose_at::<A, _, _, ByValue>(Location::caller(), move |c| {
+        self.choose_at::<A, _, ByValue>(Location::caller(), move |c| {
             html! { (c.notice()) (c.form(|answer| answer, |f| page(f))) }
         })
     }

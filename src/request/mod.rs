@@ -30,7 +30,9 @@ pub use params::FromParam;
 
 use crate::error::Error;
 use crate::hit::Hit;
+use crate::reply::Reply;
 use crate::session::Session;
+use crate::step::Answered;
 
 /// One visitor's requests, one after the other: what a session function is given.
 ///
@@ -163,7 +165,8 @@ impl Request {
             .session
             .talk(|talk| talk.current.as_deref().map(|hit| look.take().expect("called once")(hit)));
         seen.unwrap_or_else(|| {
-            let (empty, _answer) = Hit::new(http::Request::new(Bytes::new()), None);
+            let (parts, body) = http::Request::new(Bytes::new()).into_parts();
+            let empty = Hit::new(parts, body, None, Reply::nowhere());
             look.take().expect("not called above")(&empty)
         })
     }
@@ -175,21 +178,11 @@ impl Request {
             state.answer();
             (state.talk.current.take(), state.talk.applied)
         };
-        let Some(mut hit) = hit else { return Ok(()) };
-        if hit.reply.overflow {
-            let limit = self.session.core.limits.page;
-            self.session.talk(|talk| talk.current = Some(hit));
-            return Err(Error::new(format!(
-                "the response has more than {limit} bytes: send it in parts by `flush`"
-            )));
-        }
-        self.session.finish(&mut hit, keep && applied != 0);
-        hit.reply.send();
-        Ok(())
+        hit.map_or(Ok(()), |hit| self.session.send_page(hit, keep && applied.is_some()))
     }
 
     /// Takes a hit: it is in hand now, and the last step is done.
-    fn take(&mut self, mut hit: Box<Hit>, answer: u64) {
+    fn take(&mut self, mut hit: Box<Hit>, answer: Answered) {
         let session = &self.session;
         let kept = {
             let mut state = session.queue.lock();

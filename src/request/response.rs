@@ -141,13 +141,7 @@ pub(super) fn add(session: &Session, text: String) {
     let limit = session.core.limits.page;
     let mut state = session.queue.lock();
     if let Some(hit) = &mut state.talk.current {
-        if hit.reply.out.len() + text.len() > limit {
-            hit.reply.overflow = true;
-        } else if hit.reply.out.is_empty() {
-            hit.reply.out = text;
-        } else {
-            hit.reply.out.push_str(&text);
-        }
+        hit.reply.add(text, limit);
         return;
     }
     let between = &mut state.extra().between;

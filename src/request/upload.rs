@@ -11,11 +11,13 @@ use multer::{Constraints, Multipart, SizeLimit};
 use crate::engine::Core;
 use crate::hit::Hit;
 use crate::limits::Limits;
-use crate::reply::Answer;
 
 /// Reads the fields of a multipart hit, then brings it to its session.
-pub(crate) fn map(core: Arc<Core>, mut hit: Box<Hit>, boundary: String, answer: Answer) -> Answer {
-    Answer::aside(async move {
+pub(crate) fn map(core: &Arc<Core>, mut hit: Box<Hit>, boundary: String) {
+    hit.reply.defer();
+    let server = core.clone();
+    core.runtime.spawn(async move {
+        let core = server;
         match fields(hit.body().clone(), boundary, &core.limits).await {
             Ok(fields) => {
                 hit.set_fields(fields);
@@ -26,8 +28,7 @@ pub(crate) fn map(core: Arc<Core>, mut hit: Box<Hit>, boundary: String, answer: 
                 core.refuse(hit, StatusCode::BAD_REQUEST, "The form could not be read.");
             }
         }
-        answer.await
-    })
+    });
 }
 
 async fn fields(body: Bytes, boundary: String, limits: &Limits) -> multer::Result<Vec<(String, String)>> {

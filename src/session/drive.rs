@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use http::StatusCode;
 
 use super::queue::{Asked, Message, Rest, Sent};
-use super::{Session, Task, watch};
+use super::{Parts, Session, Task, watch};
 use crate::error::{BoxError, Chain, Error};
 use crate::hit::Hit;
 use crate::log::Line;
@@ -39,7 +39,7 @@ impl Wake for Session {
 
 impl Session {
     /// Does what sending a message has left to do. A hit that was not taken comes back.
-    pub(crate) fn attend(self: &Arc<Self>, sent: Sent<super::Parts>) -> Option<Refused> {
+    pub(crate) fn attend(self: &Arc<Self>, sent: Sent<Parts>) -> Option<Refused> {
         match sent {
             Sent::Run(task) => self.run_here(task),
             Sent::Wake(waker) => waker.wake(),
@@ -89,7 +89,7 @@ impl Session {
     /// Takes the first hit and calls the flow's function. It may panic: it is the program's.
     fn start(self: &Arc<Self>) -> Option<Task> {
         let flow = self.talk(|talk| talk.flow);
-        let Asked::Hit(hit) = self.queue.ask(None) else {
+        let Asked::Hit(hit) = self.queue.ask(None, |_| ()).0 else {
             self.end(Ending::Killed);
             return None;
         };
@@ -115,23 +115,27 @@ impl Session {
             catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(&mut Context::from_waker(&waker))))
         };
         let ending = match polled {
-            Ok(Poll::Pending) => match self.queue.rest(task) {
-                Rest::Idle => return None,
-                Rest::Wake(waker) => {
-                    waker.wake();
-                    return None;
-                }
-                Rest::Again(task) => return Some(task),
-                Rest::Doomed(doomed) => {
-                    self.kill(Some(doomed));
-                    return None;
-                }
-            },
+            Ok(Poll::Pending) => {
+                let (rest, stranded) = self.queue.rest(task);
+                self.hand_back(stranded);
+                return self.leave(rest);
+            }
             Ok(Poll::Ready(result)) => Ending::Returned(result),
             Err(panic) => Ending::Panicked(panic),
         };
         self.bury(task);
         self.end(ending);
+        None
+    }
+
+    /// What a runner has left to do. Returns the task if it has to be polled again.
+    fn leave(self: &Arc<Self>, rest: Rest<Parts>) -> Option<Task> {
+        match rest {
+            Rest::Idle => {}
+            Rest::Wake(waker) => waker.wake(),
+            Rest::Again(task) => return Some(task),
+            Rest::Doomed(task) => self.kill(Some(task)),
+        }
         None
     }
 
@@ -157,9 +161,23 @@ impl Session {
         }
     }
 
+    /// Completes a response and sends it. An error, with the hit in hand again, if it has grown too large.
+    pub(crate) fn send_page(&self, mut hit: Box<Hit>, keep: bool) -> Result<(), Error> {
+        if hit.reply.overflow {
+            self.talk(|talk| talk.current = Some(hit));
+            let limit = self.core.limits.page;
+            return Err(Error::new(format!(
+                "the response has more than {limit} bytes: send it in parts by `flush`"
+            )));
+        }
+        self.finish(&mut hit, keep);
+        hit.reply.send();
+        Ok(())
+    }
+
     fn end(self: &Arc<Self>, ending: Ending) {
         self.core.release_address(self);
-        self.hand_back(self.queue.close());
+        self.hand_back(self.queue.close_running());
         let current = self.talk(|talk| talk.current.take());
         let place = self.talk(|talk| talk.place);
         match ending {
@@ -180,7 +198,7 @@ impl Session {
     fn lay_to_rest(self: &Arc<Self>, mut current: Option<Box<Hit>>) {
         let (applied, fleeting) = self.talk(|talk| (talk.applied, talk.fleeting));
         if let Some(hit) = &mut current {
-            self.finish(hit, applied != 0);
+            self.finish(hit, applied.is_some());
         }
         // A tombstone stands before anyone can ask for it.
         self.queue.end();
@@ -239,9 +257,9 @@ impl Session {
     }
 
     /// Hits that a closed queue held go back to the mapper.
-    #[expect(clippy::vec_box, reason = "hits are boxed once, when they come in, and never moved")]
-    fn hand_back(self: &Arc<Self>, left: Vec<Box<Hit>>) {
-        for hit in left {
+    fn hand_back(self: &Arc<Self>, left: impl IntoIterator<Item = Box<Hit>>) {
+        for mut hit in left {
+            hit.reply.defer();
             let core = self.core.clone();
             self.core.runtime.spawn(async move { core.map(hit) });
         }

@@ -82,7 +82,7 @@ mod tests {
     use crate::reply::Reply;
 
     fn page(bytes: usize) -> Kept {
-        let (mut reply, _answer) = Reply::new();
+        let mut reply = Reply::nowhere();
         reply.raw = Some(vec![b'x'; bytes].into());
         reply.finish(&Frames::default(), "", true).expect("asked for")
     }

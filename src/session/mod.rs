@@ -19,6 +19,7 @@ use crate::error::BoxError;
 use crate::hit::Hit;
 use crate::mapper::key::VisitorId;
 use crate::reply::Preface;
+use crate::step::Answered;
 use queue::{Load, Message, Queue, Sent};
 
 /// A session's running function.
@@ -32,6 +33,16 @@ impl Load for Parts {
     type Task = Task;
     type Talk = Talk;
     type Rare = Rare;
+
+    fn defer(hit: &mut Box<Hit>) {
+        hit.reply.defer();
+    }
+
+    fn defer_in_hand(talk: &mut Talk) {
+        if let Some(hit) = &mut talk.current {
+            hit.reply.defer();
+        }
+    }
 }
 
 /// What the program and its runner share about the hit in hand.
@@ -40,8 +51,8 @@ pub(crate) struct Talk {
     pub(crate) current: Option<Box<Hit>>,
     /// Where in the program's code the last verb stands.
     pub(crate) place: &'static Location<'static>,
-    /// The answer that was applied last, if it carried a token and nothing was applied after it; else 0.
-    pub(crate) applied: u64,
+    /// The answer that was applied last, if it carried a token and nothing was applied after it.
+    pub(crate) applied: Answered,
     /// How many hits were taken.
     pub(crate) step: u32,
     pub(crate) flow: u16,
@@ -85,7 +96,7 @@ impl Session {
             queue: Queue::new(Talk {
                 current: None,
                 place: Location::caller(),
-                applied: 0,
+                applied: Answered::NONE,
                 step: 0,
                 flow,
                 kept: false,

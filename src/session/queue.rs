@@ -20,6 +20,12 @@ pub(crate) trait Load {
     type Talk;
     /// What few sessions need; allocated on demand.
     type Rare: Default;
+
+    /// The sender is about to leave and the hit is not answered.
+    fn defer(hit: &mut Self::Hit);
+
+    /// The runner is about to leave, and the hit in hand may not be answered.
+    fn defer_in_hand(talk: &mut Self::Talk);
 }
 
 /// All that can come through a session's queue.
@@ -163,44 +169,29 @@ impl<L: Load> Queue<L> {
         Some(task)
     }
 
-    /// Takes the task back from its runner.
-    pub(crate) fn rest(&self, task: L::Task) -> Rest<L> {
+    /// Takes the task back from its runner. Also returns the hit that another thread's [`close`](Self::close) had to
+    /// leave to this one.
+    pub(crate) fn rest(&self, task: L::Task) -> (Rest<L>, Option<L::Hit>) {
         let mut state = self.lock();
         state.answered = false;
-        if state.fate == Fate::Doomed {
-            return Rest::Doomed(task);
+        L::defer_in_hand(&mut state.talk);
+        if let Some(hit) = &mut state.first {
+            L::defer(hit);
         }
-        let wanted = state.asking && (state.fate == Fate::Dying || state.first.is_some());
-        let waker = state.waker().filter(|_| wanted);
-        if std::mem::take(&mut state.notified) || (wanted && waker.is_none()) {
-            state.runner = Runner::Spawned;
-            return Rest::Again(task);
-        }
-        state.runner = Runner::Nobody;
-        state.task = Some(task);
-        waker.map_or(Rest::Idle, Rest::Wake)
+        let stranded = if state.fate == Fate::Open { None } else { state.first.take() };
+        (state.rest(task), stranded)
     }
 
-    /// Asks for a hit, from inside the task. `foreign` is the waker to call where it is not the session's own.
-    pub(crate) fn ask(&self, foreign: Option<&Waker>) -> Asked<L::Hit> {
+    /// Asks for a hit, from inside the task, and looks at the talk on the way. `foreign` is the waker to call where it
+    /// is not the session's own.
+    pub(crate) fn ask<R>(
+        &self,
+        foreign: Option<&Waker>,
+        look: impl FnOnce(&L::Talk) -> R,
+    ) -> (Asked<L::Hit>, R) {
         let mut state = self.lock();
-        state.asking = true;
-        if state.fate == Fate::Dying {
-            state.fate = Fate::Told;
-            state.asking = false;
-            return Asked::Closing;
-        }
-        let hit = if state.answered { None } else { state.pop() };
-        if let Some(hit) = hit {
-            state.asking = false;
-            return Asked::Hit(hit);
-        }
-        if let Some(waker) = foreign {
-            state.rare().waker = Some(waker.clone());
-        } else if let Some(rare) = &mut state.rare {
-            rare.waker = None;
-        }
-        Asked::Nothing
+        let seen = look(&state.talk);
+        (state.ask(foreign), seen)
     }
 
     /// The verb that asked was given up.
@@ -218,14 +209,20 @@ impl<L: Load> Queue<L> {
     }
 
     /// Takes no more hits and returns those that wait. Closing is the first step of every end.
+    ///
+    /// A hit whose sender is just about to run the session stays for that runner: its answer is awaited there.
     pub(crate) fn close(&self) -> Vec<L::Hit> {
         let mut state = self.lock();
-        state.fate = state.fate.max(Fate::Closed);
-        let mut left = Vec::new();
-        while let Some(hit) = state.pop() {
-            left.push(hit);
-        }
+        let inline = state.runner == Runner::Inline;
+        let kept = if inline { state.first.take() } else { None };
+        let left = state.close();
+        state.first = kept;
         left
+    }
+
+    /// [`close`](Self::close) by the runner: takes what waits, whoever sent it.
+    pub(crate) fn close_running(&self) -> Vec<L::Hit> {
+        self.lock().close()
     }
 
     /// The task is gone.
@@ -275,17 +272,63 @@ impl<L: Load> State<L> {
         }
     }
 
+    fn close(&mut self) -> Vec<L::Hit> {
+        self.fate = self.fate.max(Fate::Closed);
+        let more = self.rare.as_mut().map(|rare| std::mem::take(&mut rare.more));
+        self.first.take().into_iter().chain(more.into_iter().flatten()).collect()
+    }
+
+    fn rest(&mut self, task: L::Task) -> Rest<L> {
+        if self.fate == Fate::Doomed {
+            return Rest::Doomed(task);
+        }
+        let wanted = self.asking && (self.fate == Fate::Dying || self.first.is_some());
+        let waker = self.waker().filter(|_| wanted);
+        if std::mem::take(&mut self.notified) || (wanted && waker.is_none()) {
+            self.runner = Runner::Spawned;
+            return Rest::Again(task);
+        }
+        self.runner = Runner::Nobody;
+        self.task = Some(task);
+        waker.map_or(Rest::Idle, Rest::Wake)
+    }
+
+    fn ask(&mut self, foreign: Option<&Waker>) -> Asked<L::Hit> {
+        self.asking = true;
+        if self.fate == Fate::Dying {
+            self.fate = Fate::Told;
+            self.asking = false;
+            return Asked::Closing;
+        }
+        let hit = if self.answered { None } else { self.pop() };
+        if let Some(hit) = hit {
+            self.asking = false;
+            return Asked::Hit(hit);
+        }
+        if let Some(waker) = foreign {
+            self.rare().waker = Some(waker.clone());
+        } else if let Some(rare) = &mut self.rare {
+            rare.waker = None;
+        }
+        Asked::Nothing
+    }
+
     fn waker(&self) -> Option<Waker> {
         self.rare.as_ref().and_then(|rare| rare.waker.clone())
     }
 
-    fn line_up(&mut self, hit: L::Hit, depth: usize) -> Sent<L> {
+    fn line_up(&mut self, mut hit: L::Hit, depth: usize) -> Sent<L> {
+        let more = self.rare.as_ref().map_or(0, |rare| rare.more.len());
+        if self.first.is_some() && 1 + more >= depth {
+            return Sent::Full(hit);
+        }
+        if !self.asking || self.runner != Runner::Nobody || self.waker().is_some() {
+            L::defer(&mut hit);
+        }
         if self.first.is_none() {
             self.first = Some(hit);
-        } else if 1 + self.rare().more.len() < depth {
-            self.rare().more.push_back(hit);
         } else {
-            return Sent::Full(hit);
+            self.rare().more.push_back(hit);
         }
         self.attend(Runner::Inline)
     }

@@ -24,15 +24,44 @@ const HITS: usize = 4;
 const DEPTH: usize = 3;
 const SCHEDULES: usize = 3_000;
 
-/// What is carried: a hit is its number, a task is where the program stands.
+/// What is carried: a hit with the thread that awaits its answer, a task that is where the program stands.
 #[derive(Debug)]
 struct Model;
 
 impl Load for Model {
-    type Hit = usize;
+    type Hit = Hit;
     type Task = Program;
-    type Talk = ();
+    type Talk = Option<Hit>;
     type Rare = ();
+
+    fn defer(hit: &mut Hit) {
+        hit.defer();
+    }
+
+    fn defer_in_hand(talk: &mut Option<Hit>) {
+        if let Some(hit) = talk {
+            hit.defer();
+        }
+    }
+}
+
+/// A hit is answered on the stack of its sender, or was deferred there.
+#[derive(Debug)]
+struct Hit {
+    number: usize,
+    home: Option<thread::ThreadId>,
+}
+
+impl Hit {
+    fn defer(&mut self) {
+        self.check();
+        self.home = None;
+    }
+
+    fn check(&self) {
+        let here = thread::current().id();
+        assert!(self.home.is_none_or(|home| home == here), "hit {} has left its sender", self.number);
+    }
 }
 
 #[derive(Debug, PartialEq)]
@@ -40,7 +69,6 @@ enum Program {
     Asking,
     /// In the middle of a hit, until somebody wakes it.
     Sleeping {
-        hit: usize,
         woken: bool,
     },
 }
@@ -69,7 +97,7 @@ struct World {
 impl World {
     fn new(manner: Manner) -> Arc<World> {
         Arc::new(World {
-            queue: Queue::new(()),
+            queue: Queue::new(None),
             manner,
             running: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -79,7 +107,7 @@ impl World {
         })
     }
 
-    fn send(self: &Arc<Self>, message: Message<usize>) {
+    fn send(self: &Arc<Self>, message: Message<Hit>) {
         match self.queue.send(message, DEPTH) {
             Sent::Run(task) => self.run(task.unwrap_or(Program::Asking)),
             Sent::Wake(waker) => waker.wake(),
@@ -97,7 +125,11 @@ impl World {
         if done {
             return self.end(Some(task));
         }
-        match self.queue.rest(task) {
+        let (rest, stranded) = self.queue.rest(task);
+        if let Some(hit) = stranded {
+            self.hand_back(hit);
+        }
+        match rest {
             Rest::Idle => {}
             Rest::Wake(waker) => waker.wake(),
             Rest::Doomed(task) => self.end(Some(task)),
@@ -111,31 +143,33 @@ impl World {
     /// The program: answers hits until it has had enough. True when it returned.
     fn poll(self: &Arc<Self>, task: &mut Program) -> bool {
         loop {
-            if let Program::Sleeping { hit, woken } = task {
+            if let Program::Sleeping { woken } = task {
                 if !*woken {
                     *woken = true;
                     return false;
                 }
-                self.answer(*hit);
+                let hit = self.queue.lock().talk.take().expect("it sleeps with a hit in hand");
+                self.answer(&hit);
                 if self.count() >= self.manner.ends_after {
                     return true;
                 }
                 *task = Program::Asking;
             }
             let waker = Waker::from(Arc::new(Outside(Arc::downgrade(self))));
-            match self.queue.ask(self.manner.foreign_waker.then_some(&waker)) {
+            match self.queue.ask(self.manner.foreign_waker.then_some(&waker), |_| ()).0 {
                 Asked::Nothing => return false,
                 Asked::Closing => {
                     self.told.fetch_add(1, Ordering::SeqCst);
                     return true;
                 }
                 Asked::Hit(hit) if self.manner.sleeps => {
-                    *task = Program::Sleeping { hit, woken: false };
+                    self.queue.lock().talk = Some(hit);
+                    *task = Program::Sleeping { woken: false };
                     let world = self.clone();
                     thread::spawn(move || world.wake());
                 }
                 Asked::Hit(hit) => {
-                    self.answer(hit);
+                    self.answer(&hit);
                     if self.count() >= self.manner.ends_after {
                         return true;
                     }
@@ -150,26 +184,26 @@ impl World {
         }
     }
 
-    fn answer(&self, hit: usize) {
-        assert_eq!(self.answers[hit].fetch_add(1, Ordering::SeqCst), 0, "hit {hit} was answered twice");
+    fn answer(&self, hit: &Hit) {
+        hit.check();
+        let before = self.answers[hit.number].fetch_add(1, Ordering::SeqCst);
+        assert_eq!(before, 0, "hit {} was answered twice", hit.number);
         self.queue.answered();
     }
 
-    fn hand_back(&self, hit: usize) {
-        assert_eq!(
-            self.handed_back[hit].fetch_add(1, Ordering::SeqCst),
-            0,
-            "hit {hit} was handed back twice"
-        );
+    fn hand_back(&self, mut hit: Hit) {
+        hit.defer();
+        let before = self.handed_back[hit.number].fetch_add(1, Ordering::SeqCst);
+        assert_eq!(before, 0, "hit {} was handed back twice", hit.number);
     }
 
     fn end(&self, task: Option<Program>) {
-        if let Some(Program::Sleeping { hit, .. }) = task
-            && self.answers[hit].load(Ordering::SeqCst) == 0
-        {
+        drop(task);
+        for hit in self.queue.close_running() {
             self.hand_back(hit);
         }
-        for hit in self.queue.close() {
+        let in_hand = self.queue.lock().talk.take();
+        if let Some(hit) = in_hand {
             self.hand_back(hit);
         }
         self.queue.end();
@@ -215,7 +249,10 @@ fn race(manner: Manner, more: impl Fn(&Arc<World>) + Send + Sync + 'static) {
         let mut threads = Vec::new();
         for hit in 0..HITS {
             let world = world.clone();
-            threads.push(thread::spawn(move || world.send(Message::Hit(hit))));
+            threads.push(thread::spawn(move || {
+                let home = Some(thread::current().id());
+                world.send(Message::Hit(Hit { number: hit, home }));
+            }));
         }
         let (other, more) = (world.clone(), more.clone());
         threads.push(thread::spawn(move || more(&other)));
