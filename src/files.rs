@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use tower_http::services::ServeDir;
 
 use crate::engine::{Core, Engine};
 use crate::reply::{Answer, Body};
+
+/// Types that are text and do not say so.
+const TEXTS: [&str; 4] = ["application/javascript", "application/json", "application/xml", "image/svg+xml"];
 
 /// A folder whose files are served.
 pub(crate) struct Files {
@@ -47,10 +50,10 @@ pub(crate) fn answer(request: Request<Bytes>, core: Arc<Core>) -> Answer {
             Ok(response) if response.status() == StatusCode::NOT_FOUND => missing(),
             Ok(response) => {
                 let mut response = response.map(Body::from);
-                let nosniff = HeaderValue::from_static("nosniff");
-                response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+                complete(response.headers_mut());
                 response
             }
+            Err(error) if is_missing(&error) => missing(),
             Err(error) => {
                 tracing::error!(%error, "a file could not be read");
                 engine.refusal(StatusCode::INTERNAL_SERVER_ERROR, "The file could not be read.")
@@ -64,12 +67,27 @@ fn has_dot(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|last| last.contains('.'))
 }
 
-/// Whether any segment begins with a dot, encoded or not: `..`, `.git`, `.env`.
+/// Whether any segment begins with a dot, however it is encoded: `..`, `.git`, `.env`.
 fn is_hidden(path: &str) -> bool {
-    path.split('/').any(|segment| {
-        let start = segment.get(..3).unwrap_or(segment);
-        (start.starts_with('.') || start.eq_ignore_ascii_case("%2e")) && segment != ".well-known"
-    })
+    let path: Vec<u8> = percent_encoding::percent_decode_str(path).collect();
+    let mut segments = path.split(|byte| matches!(byte, b'/' | b'\\'));
+    segments.any(|segment| segment.starts_with(b".") && segment != b".well-known")
+}
+
+/// Errors that say there is no such file, or none for anybody.
+fn is_missing(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound, PermissionDenied};
+    matches!(error.kind(), NotFound | NotADirectory | PermissionDenied | InvalidFilename | InvalidInput)
+}
+
+/// Fills in what browsers need to take a file for what it is.
+fn complete(headers: &mut HeaderMap) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let text = kind.starts_with("text/") || TEXTS.contains(&kind);
+    if text && let Ok(with_charset) = HeaderValue::try_from(format!("{kind}; charset=utf-8")) {
+        headers.insert(header::CONTENT_TYPE, with_charset);
+    }
 }
 
 #[cfg(test)]
@@ -80,7 +98,15 @@ mod tests {
     fn what_has_a_dot_is_a_file_and_what_begins_with_one_is_hidden() {
         assert!(has_dot("/style.css") && has_dot("/a/b.png"));
         assert!(!has_dot("/") && !has_dot("/v1.2/page"));
-        for path in ["/.git/config", "/../x.txt", "/%2e%2e/x.txt", "/a/%2Eenv.x", "/.env"] {
+        for path in [
+            "/.git/config",
+            "/../x.txt",
+            "/%2e%2e/x.txt",
+            "/a/%2Eenv.x",
+            "/.env",
+            "/a%2f.env",
+            "/a%5c..%5cb.x",
+        ] {
             assert!(is_hidden(path), "{path}");
         }
         assert!(!is_hidden("/.well-known/security.txt") && !is_hidden("/a.b/c.d"));

@@ -24,6 +24,8 @@ pub struct Hit {
     mount: usize,
     /// Parameters that name the visitor or the session: pages carry them on, programs do not see them.
     pub(crate) cut: Cut,
+    /// It has been worked on for longer than a session may be idle.
+    pub(crate) overtime: bool,
     pub(crate) reply: Reply,
 }
 
@@ -49,7 +51,17 @@ impl Hit {
     pub(crate) fn new(parts: Parts, body: Bytes, peer: Option<SocketAddr>, reply: Reply) -> Box<Hit> {
         let signs = Signs::read(&parts.headers);
         let fields = if signs.urlencoded { Fields::Urlencoded } else { Fields::None };
-        Box::new(Hit { parts, signs, body, fields, peer, mount: 0, cut: Cut::default(), reply })
+        Box::new(Hit {
+            parts,
+            signs,
+            body,
+            fields,
+            peer,
+            mount: 0,
+            cut: Cut::default(),
+            overtime: false,
+            reply,
+        })
     }
 
     /// The method.

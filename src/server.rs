@@ -204,8 +204,8 @@ impl Server {
             pages: self.pages,
             #[cfg(feature = "files")]
             files: self.files,
+            table: Table::new(&self.limits),
             limits: self.limits,
-            table: Table::new(),
             addresses: Addresses::default(),
             dying: Dying::default(),
             rotated: Rotated::default(),

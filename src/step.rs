@@ -4,6 +4,7 @@
 //! SipHash-2-4 over session, step, part and value, under a key of 128 bits that is fresh at each start. Signed, not
 //! hidden: do not put a secret behind a link. What a token means for the session it comes to is decided by its verbs.
 
+use std::cell::Cell;
 use std::hash::Hasher;
 
 use serde::Serialize;
@@ -30,6 +31,11 @@ pub(crate) const LINK: u32 = 0;
 const HEAD: usize = 8;
 const TAG: usize = 8;
 const SMALL: usize = 64;
+
+thread_local! {
+    /// Memory for the bytes of a token, kept from one to the next.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// Makes and opens tokens; one a server.
 pub(crate) struct Seal {
@@ -80,11 +86,23 @@ impl Seal {
         (serial, step, part): (u64, u32, u32),
         value: &T,
         limit: usize,
+        token: &mut String,
+    ) -> Result<(), Error> {
+        let mut bytes = SCRATCH.take();
+        let sealed = self.seal_with((serial, step, part), value, limit, &mut bytes, token);
+        SCRATCH.set(bytes);
+        sealed
+    }
+
+    fn seal_with<T: Serialize>(
+        &self,
+        (serial, step, part): (u64, u32, u32),
+        value: &T,
+        limit: usize,
         bytes: &mut Vec<u8>,
         token: &mut String,
     ) -> Result<(), Error> {
         bytes.clear();
-        bytes.reserve(2 * SMALL);
         bytes.extend_from_slice(&step.to_le_bytes());
         bytes.extend_from_slice(&part.to_le_bytes());
         value
@@ -197,7 +215,7 @@ mod tests {
 
     fn sealed<T: Serialize>(seal: &Seal, value: &T) -> Result<String, Error> {
         let mut token = String::new();
-        seal.seal((7, 3, LINK), value, 1024, &mut Vec::new(), &mut token).map(|()| token)
+        seal.seal((7, 3, LINK), value, 1024, &mut token).map(|()| token)
     }
 
     #[test]

@@ -55,6 +55,14 @@ impl<'a> Asking<'a> {
         }
     }
 
+    /// The verb fails: it gives nothing up that the failure's report should still name.
+    pub(super) fn failed<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+        if result.is_err() {
+            self.request = None;
+        }
+        result
+    }
+
     /// The hit was taken: the verb is done.
     pub(super) fn taken(&mut self, hit: Box<Hit>, answer: Answered) -> &'a mut Request {
         let request = self.request.take().expect("a verb is not polled after it returned");
@@ -81,7 +89,7 @@ pub(super) struct Standing {
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        if let Some(request) = self.request.take().filter(|_| self.asked) {
+        if let Some(request) = self.request.take().filter(|_| self.asked && !std::thread::panicking()) {
             request.session.queue.unask();
             // Links of the page that was given up are not links of the next one.
             request.session.talk(|talk| talk.step += 1);
@@ -106,10 +114,12 @@ impl<'a> Future for Next<'a> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if self.asking.begins() {
-            self.asking.request().complete(true)?;
+            let completed = self.asking.request().complete(true);
+            self.asking.failed(completed)?;
         }
         loop {
-            let (mut hit, standing) = ready!(self.asking.poll(cx))?;
+            let asked = ready!(self.asking.poll(cx));
+            let (mut hit, standing) = self.asking.failed(asked)?;
             let session = self.asking.session();
             match on_printed(session, &hit, standing.applied) {
                 Verdict::Take => return Poll::Ready(Ok(self.asking.taken(hit, Answered::NONE))),

@@ -167,11 +167,13 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         if this.asking.begins() {
-            this.show_first()?;
+            let shown = this.show_first();
+            this.asking.failed(shown)?;
         }
         loop {
-            let (hit, standing) = ready!(this.asking.poll(cx))?;
-            if let Some(value) = this.consider(hit, &standing)? {
+            let asked = ready!(this.asking.poll(cx));
+            let considered = asked.and_then(|(hit, standing)| this.consider(hit, &standing));
+            if let Some(value) = this.asking.failed(considered)? {
                 return Poll::Ready(Ok(value));
             }
         }
@@ -268,7 +270,6 @@ where
             submitted,
             value: RefCell::new(None),
             failed: RefCell::new(None),
-            scratch: RefCell::new(Vec::new()),
         };
         let mut page = (self.page)(&choices).into_string();
         if let Some(error) = choices.failed.take() {
@@ -341,7 +342,6 @@ pub struct Choices<'a, T> {
     submitted: Option<(u32, &'a Hit)>,
     value: RefCell<Option<T>>,
     failed: RefCell<Option<Error>>,
-    scratch: RefCell<Vec<u8>>,
 }
 
 impl<'c, T> Choices<'c, T> {
@@ -425,9 +425,8 @@ impl<'c, T> Choices<'c, T> {
     /// Adds the token of a value. A value that cannot be sealed fails the page.
     fn seal<V: Serialize>(&self, part: u32, value: &V, text: &impl Render, token: &mut String) {
         let core = &self.session.core;
-        let scratch = &mut *self.scratch.borrow_mut();
         let place = (self.session.serial, self.step, part);
-        if let Err(error) = core.seal.seal(place, value, core.limits.token, scratch, token) {
+        if let Err(error) = core.seal.seal(place, value, core.limits.token, token) {
             let what = format!("the choice `{}` cannot be made", text.render().into_string());
             self.failed.borrow_mut().get_or_insert(Error::caused(what, error));
         }

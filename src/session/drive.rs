@@ -154,7 +154,10 @@ impl Session {
     }
 
     /// Completes a reply, and keeps its page for repeats where asked to.
-    pub(crate) fn finish(&self, hit: &mut Hit, keep: bool) {
+    pub(crate) fn finish(self: &Arc<Self>, hit: &mut Hit, keep: bool) {
+        if hit.overtime {
+            self.core.table.touch(self, self.core.clock.now());
+        }
         if let Some(page) = hit.finish(&self.core.frames, keep) {
             let kept = self.core.kept.keep(self.serial, page);
             self.talk(|talk| talk.kept = kept);
@@ -162,7 +165,7 @@ impl Session {
     }
 
     /// Completes a response and sends it. An error, with the hit in hand again, if it has grown too large.
-    pub(crate) fn send_page(&self, mut hit: Box<Hit>, keep: bool) -> Result<(), Error> {
+    pub(crate) fn send_page(self: &Arc<Self>, mut hit: Box<Hit>, keep: bool) -> Result<(), Error> {
         if hit.reply.overflow {
             self.talk(|talk| talk.current = Some(hit));
             let limit = self.core.limits.page;

@@ -128,9 +128,14 @@ impl Session {
         std::fmt::from_fn(move |f| write!(f, "{serial:x}"))
     }
 
-    /// Whether it has a hit in hand.
+    /// Whether it has a hit in hand; if so, its idle time runs from the answer.
     pub(crate) fn is_at_work(&self) -> bool {
-        self.talk(|talk| talk.current.is_some())
+        self.talk(|talk| {
+            if let Some(hit) = &mut talk.current {
+                hit.overtime = true;
+            }
+            talk.current.is_some()
+        })
     }
 
     pub(crate) fn send(&self, message: Message<Box<Hit>>) -> Sent<Parts> {

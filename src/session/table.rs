@@ -83,14 +83,17 @@ pub(crate) enum Full {
 
 pub(crate) struct Table {
     shards: Box<[Mutex<Shard>]>,
+    /// Seconds a grown session may be idle: mostly less than a newborn's.
+    idle: u32,
     alive: AtomicUsize,
     newborns: AtomicUsize,
     lingering: AtomicUsize,
 }
 
 impl Table {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         Table {
+            idle: seconds(limits.idle),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             alive: AtomicUsize::new(0),
             newborns: AtomicUsize::new(0),
@@ -113,11 +116,12 @@ impl Table {
                 return Found::Session(entry.session.clone(), false);
             }
             entry.seen = Seen::new(Life::Grown, now);
-            let grew = life == Life::Newborn;
+            let (session, grew) = (entry.session.clone(), life == Life::Newborn);
             if grew {
                 self.newborns.fetch_sub(1, Ordering::Relaxed);
+                shard.due = shard.due.min(now + self.idle);
             }
-            return Found::Session(entry.session.clone(), grew);
+            return Found::Session(session, grew);
         }
         if shard.knows(visitor) { Found::Visitor } else { Found::Nobody }
     }
@@ -157,7 +161,7 @@ impl Table {
 
     /// Removes a session's entry.
     pub(crate) fn remove(&self, session: &Arc<Session>) {
-        self.with_entry(session, |table, entry| {
+        self.with_entry(session, u32::MAX, |table, entry| {
             if let TableEntry::Occupied(entry) = entry {
                 let (removed, _) = entry.remove();
                 table.uncount(removed.seen.life());
@@ -169,7 +173,8 @@ impl Table {
     pub(crate) fn linger(&self, session: &Arc<Session>, core: &Core) -> bool {
         let now = core.clock.now();
         let room = self.lingering.load(Ordering::Relaxed) < core.limits.lingering;
-        self.with_entry(session, |table, entry| match entry {
+        let due = now + seconds(core.limits.linger);
+        self.with_entry(session, due, |table, entry| match entry {
             TableEntry::Occupied(mut entry) if room && entry.get().seen.life() == Life::Grown => {
                 table.uncount(Life::Grown);
                 table.lingering.fetch_add(1, Ordering::Relaxed);
@@ -178,6 +183,16 @@ impl Table {
             }
             _ => false,
         })
+    }
+
+    /// Marks a session used that has worked on a hit for longer than it may be idle.
+    pub(crate) fn touch(&self, session: &Arc<Session>, now: u32) {
+        self.with_entry(session, u32::MAX, |_, entry| {
+            if let TableEntry::Occupied(mut entry) = entry {
+                let seen = &mut entry.get_mut().seen;
+                *seen = Seen::new(seen.life(), now);
+            }
+        });
     }
 
     /// Gives all sessions of a visitor another id, at once.
@@ -214,7 +229,7 @@ impl Table {
             let life_end = if by_life { entry.session.made() + seconds(limits.lifetime) } else { u32::MAX };
             let (idle, old) = (end <= now, life_end <= now && entry.seen.life() != Life::Lingering);
             if idle && !old && entry.session.is_at_work() {
-                // Time runs from the answer, not from the question.
+                // Time runs from the answer: see `touch`.
                 entry.seen = Seen::new(entry.seen.life(), now);
                 due = due.min(now + lives[entry.seen.life() as usize]);
                 return false;
@@ -324,10 +339,11 @@ impl Table {
         self.shards[shard_of(visitor)].lock().expect("no code panics while it holds a shard")
     }
 
-    /// The session's entry, wherever a renaming has just put it.
+    /// The session's entry, wherever a renaming has just put it. It may be over at second `due`, not before.
     fn with_entry<R>(
         &self,
         session: &Arc<Session>,
+        due: u32,
         act: impl FnOnce(&Self, TableEntry<'_, Entry>) -> R,
     ) -> R {
         loop {
@@ -337,6 +353,7 @@ impl Table {
             if session.visitor() != visitor {
                 continue;
             }
+            shard.due = shard.due.min(due);
             let same = |entry: &Entry| Arc::ptr_eq(&entry.session, session);
             let entry = shard.entries.entry(hash(tag(visitor)), same, |entry| hash(entry.tag));
             return act(self, entry);

@@ -1,0 +1,50 @@
+//! The library from outside: real sockets, real processes, a real browser. Only loopback, only ports the system picks.
+//!
+//! Nothing here sleeps to let something happen: it waits for a sign, until a deadline.
+
+mod browser;
+mod chrome;
+mod client;
+mod framing;
+mod http;
+mod log;
+mod memory;
+mod program;
+mod running;
+mod signals;
+mod static_files;
+mod streaming;
+
+#[path = "../../examples/gallery/src/gallery/mod.rs"]
+mod gallery;
+
+use std::time::{Duration, Instant};
+
+/// How long something may take that mostly takes no time at all.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How often it is looked for.
+const GLANCE: Duration = Duration::from_millis(5);
+
+/// Waits until `seen` is true.
+pub async fn until(what: &str, mut seen: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !seen() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
+/// Waits until a number has not changed for so long, and returns it.
+pub async fn standstill(what: &str, quiet: Duration, mut number: impl FnMut() -> usize) -> usize {
+    let start = Instant::now();
+    let (mut last, mut since) = (number(), Instant::now());
+    while since.elapsed() < quiet {
+        assert!(start.elapsed() < PATIENCE, "waited in vain until {what} stands still");
+        tokio::time::sleep(GLANCE).await;
+        let now = number();
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+    }
+    last
+}

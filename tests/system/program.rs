@@ -1,0 +1,138 @@
+//! An example as a process of its own: built, started, signalled, waited for.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// The examples that are run here.
+const EXAMPLES: [&str; 2] = ["slowprint", "counter"];
+
+/// A running example. Killed when dropped.
+pub struct Program {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    /// The first line it wrote.
+    pub greeting: String,
+}
+
+/// How a program ended, and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    pub errors: String,
+}
+
+impl Program {
+    /// Starts an example and waits for its first line.
+    pub fn start(name: &str, port: &str) -> Program {
+        Program::greeted(command(name, port))
+    }
+
+    /// Starts an example that may have only so many files and connections open.
+    pub fn start_with_files(name: &str, files: usize) -> Program {
+        let mut limited = Command::new("sh");
+        limited.args(["-c", &format!("ulimit -n {files} && exec \"$0\"")]).arg(folder().join(name));
+        Program::greeted(piped(limited, "0"))
+    }
+
+    fn greeted(mut command: Command) -> Program {
+        let mut child = command.spawn().expect("an example can be started");
+        let mut output = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut greeting = String::new();
+        output.read_line(&mut greeting).expect("what it writes is text");
+        Program { child, output, greeting }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> String {
+        let address = self.greeting.trim_end().strip_prefix("Please contact me at: http://");
+        let address = address.and_then(|rest| rest.strip_suffix('/'));
+        address.unwrap_or_else(|| panic!("no greeting: {:?}", self.greeting)).to_owned()
+    }
+
+    /// Runs an example that ends by itself.
+    pub fn run(name: &str, port: &str) -> Ended {
+        let mut child = command(name, port).spawn().expect("an example can be started");
+        let output = BufReader::new(child.stdout.take().expect("it is piped"));
+        Program { child, output, greeting: String::new() }.ended(crate::PATIENCE)
+    }
+
+    /// Sends a signal, by its name without SIG.
+    pub fn signal(&self, signal: &str) {
+        let kill = format!("kill -s {signal} {}", self.child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
+        assert!(status.success(), "{kill}");
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_none()
+    }
+
+    /// Waits for the end, and not longer than that.
+    pub fn ended(mut self, within: Duration) -> Ended {
+        let start = Instant::now();
+        while self.is_running() {
+            assert!(start.elapsed() < within, "it still runs after {within:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let status = self.child.wait().expect("it is our child");
+        let (mut output, mut errors) = (String::new(), String::new());
+        self.output.read_to_string(&mut output).expect("what it writes is text");
+        let mut stderr = self.child.stderr.take().expect("it is piped");
+        stderr.read_to_string(&mut errors).expect("what it writes is text");
+        Ended { status, errors }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn command(name: &str, port: &str) -> Command {
+    piped(Command::new(folder().join(name)), port)
+}
+
+fn piped(mut command: Command, port: &str) -> Command {
+    command.env("PORT", port).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Where the built examples are: beside this very binary. They are built when first asked for.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let this = std::env::current_exe().expect("a test knows where it is");
+        let profile = this.ancestors().nth(2).expect("tests are two folders below the profile's");
+        build(profile);
+        profile.join("examples")
+    })
+}
+
+fn build(profile: &Path) {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let target = profile.parent().expect("profiles are below the target folder");
+    let profile = match profile.file_name().and_then(|name| name.to_str()).expect("a profile has a name") {
+        "debug" => "dev",
+        name => name,
+    };
+    let mut command = Command::new(cargo);
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args([
+        "build",
+        "--quiet",
+        "--offline",
+        "--profile",
+        profile,
+    ]);
+    command.arg("--target-dir").arg(target);
+    for example in EXAMPLES {
+        command.args(["--example", example]);
+    }
+    let status = command.status().expect("cargo can be started");
+    assert!(status.success(), "the examples could not be built");
+}
