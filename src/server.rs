@@ -230,6 +230,15 @@ impl Server {
                 at + 1
             )));
         }
+        if self.flows.iter().any(|flow| flow.in_url) {
+            tracing::warn!(
+                "visitors are named by a parameter: whoever sees such a URL can take the session over"
+            );
+        }
+        self.check_mounts()
+    }
+
+    fn check_mounts(&self) -> Result<(), Error> {
         let mut mounts: Vec<_> = self.flows[1..].iter().map(Flow::mount).collect();
         mounts.sort_unstable();
         for (at, mount) in mounts.iter().enumerate() {
@@ -244,11 +253,6 @@ impl Server {
         }
         if self.flows.len() > usize::from(u16::MAX) {
             return Err(Error::new("a server has at most 65535 flows"));
-        }
-        if self.flows.iter().any(|flow| flow.in_url) {
-            tracing::warn!(
-                "visitors are named by a parameter: whoever sees such a URL can take the session over"
-            );
         }
         Ok(())
     }

@@ -28,6 +28,8 @@ pub use purpose::Purpose;
 enum Whose {
     /// A session that was there; with `true` this is its second hit.
     Session(Arc<Session>, bool),
+    /// The session whose id this very submit rotated.
+    Rotated(Arc<Session>),
     /// A visitor with other sessions, or one whom the mapper names.
     Visitor(VisitorId),
     Nobody,
@@ -48,15 +50,11 @@ impl Core {
         let mut identity = Identity::new(&self.cookie);
         self.flow(flow).identify(&hit, &mut identity);
         let label = identity.session_label(flow);
-        let whose = if purpose == Purpose::Crawl { Whose::Nobody } else { self.whose(&identity, label) };
-        let strayed = match whose {
-            Whose::Session(..) => None,
-            _ => self.rotated(&identity, &hit),
+        let whose = match purpose {
+            Purpose::Crawl => Whose::Nobody,
+            _ => self.whose(&identity, label, &hit),
         };
         hit.cut = identity.into_cut();
-        if let Some(session) = strayed {
-            return self.deliver_rotated(&session, hit);
-        }
         match whose {
             Whose::Session(session, grew) => {
                 if grew {
@@ -64,6 +62,7 @@ impl Core {
                 }
                 self.deliver(&session, hit);
             }
+            Whose::Rotated(session) => self.deliver_rotated(&session, hit),
             _ if hit.token().is_some() => self.expire(hit),
             _ if purpose == Purpose::Crawl => self.show_around(flow, label, hit),
             Whose::Visitor(visitor) => self.start(Some(visitor), flow, label, hit),
@@ -71,7 +70,7 @@ impl Core {
         }
     }
 
-    fn whose(&self, identity: &Identity<'_>, label: u64) -> Whose {
+    fn whose(&self, identity: &Identity<'_>, label: u64, hit: &Hit) -> Whose {
         let now = self.clock.now();
         let mut visitor = None;
         if let Some(name) = identity.name() {
@@ -87,6 +86,9 @@ impl Core {
                 Found::Visitor => visitor = visitor.or(Some(id)),
                 Found::Nobody => {}
             }
+        }
+        if let Some(session) = self.rotated(identity, hit) {
+            return Whose::Rotated(session);
         }
         visitor.map_or(Whose::Nobody, Whose::Visitor)
     }

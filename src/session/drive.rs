@@ -1,29 +1,17 @@
-//! Driving: poll a session on the task that brought the hit, or on the runtime after a wake; and its end.
-//!
-//! A session ends in this order: close the queue, hand what waited to the mapper, answer. The browser must not see
-//! its answer while the queue still takes hits.
+//! Driving: poll a session on the task that brought the hit, or on the runtime after a wake.
 
-use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use http::StatusCode;
-
+use super::end::{Ending, panic_text};
 use super::queue::{Asked, Message, Rest, Sent};
 use super::{Parts, Session, Task, watch};
-use crate::error::{BoxError, Chain, Error};
+use crate::error::Error;
 use crate::hit::Hit;
 use crate::log::Line;
 use crate::request::Request;
-
-/// How a session came to its end.
-enum Ending {
-    Returned(Result<(), BoxError>),
-    Panicked(Box<dyn Any + Send>),
-    Killed,
-}
 
 impl Wake for Session {
     fn wake(self: Arc<Self>) {
@@ -177,107 +165,10 @@ impl Session {
         hit.reply.send();
         Ok(())
     }
-
-    fn end(self: &Arc<Self>, ending: Ending) {
-        self.core.release_address(self);
-        self.hand_back(self.queue.close_running());
-        let current = self.talk(|talk| talk.current.take());
-        let place = self.talk(|talk| talk.place);
-        match ending {
-            Ending::Returned(Ok(())) => self.lay_to_rest(current),
-            Ending::Returned(Err(error)) => self.fail(current, place, &error),
-            Ending::Panicked(panic) => {
-                let error = Error::new(format!("panicked: {}", panic_text(&*panic)));
-                self.fail(current, place, &error.into());
-            }
-            Ending::Killed => {
-                self.forget();
-                drop(current);
-            }
-        }
-    }
-
-    /// The function returned: its last page can be repeated for a while.
-    fn lay_to_rest(self: &Arc<Self>, mut current: Option<Box<Hit>>) {
-        let (applied, fleeting) = self.talk(|talk| (talk.applied, talk.fleeting));
-        if let Some(hit) = &mut current {
-            self.finish(hit, applied.is_some());
-        }
-        // A tombstone stands before anyone can ask for it.
-        self.queue.end();
-        if fleeting || !self.core.table.linger(self, &self.core) {
-            self.forget();
-        }
-        if let Some(mut hit) = current {
-            hit.reply.send();
-        }
-    }
-
-    fn fail(
-        self: &Arc<Self>,
-        current: Option<Box<Hit>>,
-        place: &'static std::panic::Location<'static>,
-        error: &BoxError,
-    ) {
-        self.forget();
-        let own = error.downcast_ref::<Error>();
-        if own.is_some_and(Error::is_closing) {
-            if let Some(hit) = current {
-                self.core.refuse(
-                    hit,
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "This was just closed. Please try again.",
-                );
-            }
-            return;
-        }
-        if own.is_some_and(Error::is_bad_input) {
-            tracing::debug!(session = %self.name(), place = %place, error = %Line(error), "bad input ended a session");
-            if let Some(hit) = current {
-                self.core.fail(hit, StatusCode::BAD_REQUEST, &format!("The {error}."), None);
-            }
-            return;
-        }
-        let id = self.core.error_id();
-        let (step, flow) = self.talk(|talk| (talk.step, talk.flow));
-        if self.core.gate.open() {
-            tracing::error!(
-                id, session = %self.name(), flow = self.core.flow(flow).mount(), step, place = %place,
-                error = %Line(Chain(error.as_ref())), "a session failed"
-            );
-        }
-        if let Some(hit) = current {
-            let message = "Something went wrong here, and it was noted.";
-            self.core.fail(hit, StatusCode::INTERNAL_SERVER_ERROR, message, Some(&id));
-        }
-    }
-
-    /// Removes what the server holds of the session.
-    fn forget(self: &Arc<Self>) {
-        self.queue.end();
-        self.core.table.remove(self);
-        self.core.kept.remove(self.serial);
-    }
-
-    /// Hits that a closed queue held go back to the mapper.
-    fn hand_back(self: &Arc<Self>, left: impl IntoIterator<Item = Box<Hit>>) {
-        for mut hit in left {
-            hit.reply.defer();
-            let core = self.core.clone();
-            self.core.runtime.spawn(async move { core.map(hit) });
-        }
-    }
 }
 
 /// A hit that a session did not take.
 pub(crate) enum Refused {
     Full(Box<Hit>),
     Closed(Box<Hit>),
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    match panic.downcast_ref::<&'static str>() {
-        Some(text) => text,
-        None => panic.downcast_ref::<String>().map_or("(no message)", |text| text),
-    }
 }

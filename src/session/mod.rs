@@ -4,6 +4,7 @@
 //! program holds ([`Request`](crate::Request)) and the runner share, the hit in hand, is the queue's talk.
 
 pub(crate) mod drive;
+mod end;
 pub(crate) mod kept;
 pub(crate) mod queue;
 pub(crate) mod table;

@@ -224,19 +224,15 @@ impl Table {
         let (mut due, mut life_due) = (u32::MAX, u32::MAX);
         let by_life = now >= shard.life_due;
         let over = shard.entries.extract_if(|entry| {
-            let end = entry.seen.second() + lives[entry.seen.life() as usize];
+            let life = entry.seen.life();
+            let idle_end = entry.seen.second() + lives[life as usize];
             // Only here a session is touched: when the oldest of the shard may have reached its lifetime.
             let life_end = if by_life { entry.session.made() + seconds(limits.lifetime) } else { u32::MAX };
-            let (idle, old) = (end <= now, life_end <= now && entry.seen.life() != Life::Lingering);
-            if idle && !old && entry.session.is_at_work() {
-                // Time runs from the answer: see `touch`.
-                entry.seen = Seen::new(entry.seen.life(), now);
-                due = due.min(now + lives[entry.seen.life() as usize]);
-                return false;
-            }
-            let over = idle || old;
+            let old = life_end <= now && life != Life::Lingering;
+            let over = old || (idle_end <= now && !entry.renewed(now));
             if !over {
-                (due, life_due) = (due.min(end), life_due.min(life_end));
+                due = due.min(entry.seen.second() + lives[life as usize]);
+                life_due = life_due.min(life_end);
             }
             over
         });
@@ -381,6 +377,15 @@ impl Table {
 }
 
 impl Entry {
+    /// A session that works on a hit is not idle: its time runs from the answer, see [`Table::touch`].
+    fn renewed(&mut self, now: u32) -> bool {
+        let at_work = self.session.is_at_work();
+        if at_work {
+            self.seen = Seen::new(self.seen.life(), now);
+        }
+        at_work
+    }
+
     fn is(&self, visitor: VisitorId, label: u64) -> bool {
         self.tag == tag(visitor) && self.session.label == label && self.session.visitor() == visitor
     }

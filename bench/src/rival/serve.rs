@@ -31,14 +31,16 @@ pub fn settings() -> http1::Builder {
     http
 }
 
-/// The runtime every server of the bench has: the current thread, or as many workers as `WORKERS` says.
+/// The runtime every server of the bench has: the one of `#[tokio::main]`, with a worker for each core it may use;
+/// or as many as `WORKERS` says, 0 for the current thread alone.
 ///
 /// # Errors
 /// Returns what the operating system says when it gives no event queue or no thread.
 pub fn runtime() -> io::Result<Runtime> {
-    match number_from_env("WORKERS").unwrap_or(0) {
-        0 => Builder::new_current_thread().enable_all().build(),
-        workers => Builder::new_multi_thread().worker_threads(workers).enable_all().build(),
+    match number_from_env("WORKERS") {
+        None => Builder::new_multi_thread().enable_all().build(),
+        Some(0) => Builder::new_current_thread().enable_all().build(),
+        Some(workers) => Builder::new_multi_thread().worker_threads(workers).enable_all().build(),
     }
 }
 

@@ -12,6 +12,10 @@ pub fn server() -> Server {
         .app(shelf::animals::Tree::default())
         .app(shelf::chat::Room::default())
         .layout(|page| {
-            layout::document(page.title(), layout::bar(None), html! { div.stage { (page.body()) } })
+            layout::document(
+                page.title(),
+                layout::bar(shelf::find(page.mount().trim_start_matches('/'))),
+                html! { div.stage { (page.body()) } },
+            )
         })
 }
