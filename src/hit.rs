@@ -171,6 +171,18 @@ impl Hit {
         of_body.or_else(|| token_in(self.query()))
     }
 
+    /// The same place as a link of our own, without what others have put into its query.
+    pub(crate) fn own_link(&self) -> String {
+        let mut link = self.own_path();
+        if !self.cut.carried.is_empty() {
+            link.push('?');
+            link = form_urlencoded::Serializer::for_suffix(link, self.own_path().len() + 1)
+                .extend_pairs(&self.cut.carried)
+                .finish();
+        }
+        link
+    }
+
     /// Completes the reply: see [`Reply::finish`].
     pub(crate) fn finish(&mut self, frames: &Frames, keep: bool) -> Option<Kept> {
         let mount = &self.parts.uri.path()[..self.mount];

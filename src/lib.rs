@@ -1,9 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
 
-#[cfg(test)]
-extern crate self as continuity;
-
 mod adapter;
 mod engine;
 mod error;
@@ -41,6 +38,17 @@ pub use page::{Notice, Page, Pages, Problem};
 pub use reply::{Answer, Body};
 pub use request::{Callbacks, Choices, Form, FromParam, Key, Next, Request};
 pub use server::{Bound, Server};
+
+/// The guides' programs are compiled and run.
+#[cfg(doctest)]
+mod guides {
+    #[doc = include_str!("../docs/security.md")]
+    mod security {}
+    #[doc = include_str!("../docs/sessions.md")]
+    mod sessions {}
+    #[doc = include_str!("../docs/testing.md")]
+    mod testing {}
+}
 
 /// What a program of this library starts with: `use continuity::prelude::*;`.
 pub mod prelude {

@@ -1,7 +1,7 @@
 //! Every bound and timeout of a server, its default and its reason, in one table.
 //!
 //! A limit is a promise: whatever visitors do, a server stays within these numbers. Change them with
-//! [`Server::limits`](crate::Server::limits). What is not here has no limit, and that is a bug.
+//! [`Server::limits`](crate::Server::limits). What nobody would want to change is a constant where it is used.
 
 use std::time::Duration;
 
@@ -91,4 +91,18 @@ limits! {
     drain: Duration = 10 * SECOND, "below the 30 s that service managers wait";
     /// How long a session may run without awaiting before the log names it.
     stuck: Duration = 2 * SECOND, "it holds one of the runtime's threads";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guide_shows_the_table_as_it_is() {
+        let guide = include_str!("../docs/sessions.md");
+        for (name, default, reason) in Limits::table() {
+            let row = format!("| `{name}` | `{default}` | {reason} |");
+            assert!(guide.contains(&row), "docs/sessions.md lacks: {row}");
+        }
+    }
 }

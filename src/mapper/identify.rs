@@ -37,6 +37,7 @@ pub trait Mapper: Send + Sync + 'static {
 /// What a hit tells about its session: the visitor it claims, and labels that divide.
 pub struct Identity<'h> {
     cookie_name: &'h str,
+    by_cookie: bool,
     claims: [Option<Cow<'h, [u8]>>; CLAIMS],
     named: Option<Cow<'h, [u8]>>,
     by_param: Option<String>,
@@ -49,6 +50,8 @@ pub struct Identity<'h> {
 pub(crate) struct Cut {
     /// The mapper names the visitor by a value of the hit.
     pub(crate) named: bool,
+    /// The mapper reads the server's cookie.
+    pub(crate) by_cookie: bool,
     pub(crate) visitor_param: Option<String>,
     pub(crate) carried: Vec<(String, String)>,
 }
@@ -57,6 +60,7 @@ impl<'h> Identity<'h> {
     pub(crate) fn new(cookie_name: &'h str) -> Self {
         Identity {
             cookie_name,
+            by_cookie: false,
             claims: Default::default(),
             named: None,
             by_param: None,
@@ -67,6 +71,7 @@ impl<'h> Identity<'h> {
 
     /// The visitor is whom the server's cookie names. An id we did not issue counts as none.
     pub fn cookie(&mut self, hit: &'h Hit) {
+        self.by_cookie = true;
         for field in hit.headers().get_all(header::COOKIE) {
             // Mostly it is the only one: no need to look for others.
             match value_of(field.as_bytes(), self.cookie_name).filter(|value| value.len() == WIRE) {
@@ -138,7 +143,12 @@ impl<'h> Identity<'h> {
     }
 
     pub(crate) fn into_cut(self) -> Cut {
-        Cut { named: self.named.is_some(), visitor_param: self.by_param, carried: self.carried }
+        Cut {
+            named: self.named.is_some(),
+            by_cookie: self.by_cookie,
+            visitor_param: self.by_param,
+            carried: self.carried,
+        }
     }
 }
 
@@ -204,7 +214,8 @@ impl Map {
         Self::by(By::Param(name.into()))
     }
 
-    /// The visitor is whoever sends this header's value: for clients that authenticate themselves.
+    /// The visitor is whoever sends this header's value: for clients that authenticate themselves. A hit without it
+    /// gets a session that nothing leads back to.
     pub fn by_header(name: impl Into<String>) -> Self {
         Self::by(By::Header(name.into()))
     }
@@ -259,7 +270,8 @@ impl Mapper for Map {
                     identity.named(value.as_bytes());
                 }
             }
-            By::Address => identity.named(address(hit).into_bytes()),
+            By::Address if hit.peer().is_some() => identity.named(address(hit).into_bytes()),
+            By::Address => {}
         }
         if self.path {
             identity.label("path", hit.path());

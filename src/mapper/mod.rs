@@ -160,7 +160,7 @@ impl Core {
 
     /// Tells a new visitor their id.
     pub(crate) fn introduce(&self, session: &Session, hit: &mut Hit) {
-        if hit.cut.visitor_param.is_none() {
+        if hit.cut.by_cookie {
             let id = self.keys.sign(session.visitor());
             let cookie = [&self.cookie, "=", &id, "; Path=/; HttpOnly; SameSite=Lax"].concat();
             let value = HeaderValue::try_from(cookie).expect("the cookie's name was checked at the start");

@@ -128,7 +128,7 @@ impl<'a> Future for Next<'a> {
                     session.core.repeat(session, hit);
                 }
                 Verdict::Notice(notice) => {
-                    let onward = (notice == Notice::FromElsewhere).then(|| own_uri(&hit));
+                    let onward = (notice == Notice::FromElsewhere).then(|| hit.own_link());
                     hit.reply.out = session.core.pages.notice_page(notice, onward.as_deref()).into_string();
                     self.asking.answer(hit);
                 }
@@ -153,13 +153,6 @@ fn on_printed(session: &Session, hit: &Hit, applied: Answered) -> Verdict {
     match session.core.seal.answer_of(session.serial, hit) {
         Some(answer) if answer == applied => Verdict::Repeat,
         _ => Verdict::Notice(Notice::OutdatedPrinted),
-    }
-}
-
-fn own_uri(hit: &Hit) -> String {
-    match hit.query() {
-        "" => hit.own_path(),
-        query => [&hit.own_path(), "?", query].concat(),
     }
 }
 
