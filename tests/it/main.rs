@@ -1,3 +1,25 @@
 //! The behaviour of the library, as its users and their visitors meet it.
+//!
+//! Tests of the contract are named by its line (`line_03_…`), those of its reliability by their number (`r11_…`).
 
+mod bare;
+mod cancel;
+mod choices;
+mod clocks;
+mod ending;
 mod examples;
+mod failing;
+mod flows;
+mod limits;
+mod log;
+mod mapping;
+mod mistakes;
+mod output;
+mod properties;
+mod purpose;
+mod races;
+mod reliability;
+mod repeats;
+mod rotation;
+mod sessions;
+mod tidy;

@@ -1,0 +1,6 @@
+//! The mistakes that everybody makes at first: what the compiler says to them is part of the library's face.
+
+#[test]
+fn common_mistakes_are_told_in_words_that_help() {
+    trybuild::TestCases::new().compile_fail("tests/ui/*.rs");
+}
