@@ -17,6 +17,8 @@ mod reply;
 mod request;
 mod server;
 mod session;
+#[cfg(feature = "http")]
+mod signals;
 mod step;
 mod sync;
 #[cfg(feature = "test")]
@@ -36,7 +38,7 @@ pub use mapper::{Identity, Map, Mapper, Purpose};
 pub use markup::{Href, Json};
 pub use page::{Notice, Page, Pages, Problem};
 pub use reply::{Answer, Body};
-pub use request::{Callbacks, Choices, Form, FromParam, Key, Next, Request};
+pub use request::{Callbacks, Choice, Choices, Form, FromParam, Key, Next, Request};
 pub use server::{Bound, Server};
 
 /// The guides' programs are compiled and run.

@@ -2,10 +2,8 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
 use maud::Markup;
 use tokio::sync::watch;
@@ -13,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::adapter::{Adapter, Listening, Stop};
 use crate::engine::{Clock, Core, Engine};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::flow::Flow;
 use crate::limits::Limits;
 use crate::log::Gate;
@@ -162,13 +160,6 @@ impl Server {
         self
     }
 
-    /// Listens, then serves until SIGTERM or SIGINT. Then: accepts no more, answers what is in flight, tells the
-    /// sessions to end, and returns; a second signal returns at once.
-    #[cfg(feature = "http")]
-    pub async fn run(self) -> Result<()> {
-        self.bind().await?.run().await
-    }
-
     /// Opens all adapters: their addresses are known then, and clients wait in line until it runs.
     pub async fn bind(mut self) -> Result<Bound, Error> {
         if self.adapters.is_empty() {
@@ -280,27 +271,6 @@ impl Bound {
         self.listening.iter().map(|adapter| adapter.address()).collect()
     }
 
-    /// Serves until SIGTERM or SIGINT: see [`Server::run`].
-    #[cfg(feature = "http")]
-    pub async fn run(self) -> Result<()> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let failed = |error| Error::caused("signals cannot be handled", error);
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        let mut signalled = async move || {
-            race(async { terminate.recv().await }, async { interrupt.recv().await }).await;
-        };
-        let (first, told) = tokio::sync::oneshot::channel();
-        let second = async move {
-            signalled().await;
-            // The receiver lives as long as this future is polled.
-            _ = first.send(());
-            signalled().await;
-        };
-        race(self.run_until(async { drop(told.await) }), second).await;
-        Ok(())
-    }
-
     /// Serves until `stop` is ready; then as after a signal.
     pub async fn run_until(self, stop: impl Future<Output = ()>) {
         let Bound { engine, listening } = self;
@@ -323,16 +293,6 @@ impl Bound {
             tokio::time::sleep(TICK / 20).await;
         }
     }
-}
-
-/// Runs two futures until one of them is ready; the other is dropped.
-async fn race<A, B>(first: impl Future<Output = A>, second: impl Future<Output = B>) {
-    let (mut first, mut second) = (pin!(first), pin!(second));
-    poll_fn(|cx| {
-        let ready = first.as_mut().poll(cx).is_ready() || second.as_mut().poll(cx).is_ready();
-        if ready { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
 }
 
 /// What adapters return: boxed, so that any can stand beside any other.

@@ -58,7 +58,7 @@ impl Request {
     #[track_caller]
     pub fn choose<T, F>(&mut self, page: F) -> impl Future<Output = Result<T, Error>>
     where
-        T: Serialize + DeserializeOwned,
+        T: Choice,
         F: Fn(&Choices<'_, T>) -> Markup,
     {
         self.choose_at::<_, _, ByValue>(Location::caller(), page)
@@ -122,6 +122,15 @@ impl Request {
 }
 
 type Callback<S> = Box<dyn FnOnce(&mut S) + Send>;
+
+/// What can stand behind a link: any type that can be written and read.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot stand behind a link",
+    note = "a choice travels in its link: `#[derive(Serialize, Deserialize)]` for it"
+)]
+pub trait Choice: Serialize + DeserializeOwned {}
+
+impl<T: Serialize + DeserializeOwned> Choice for T {}
 
 /// How the value of a link is found: it is sealed in the token.
 pub(super) enum ByValue {}
@@ -348,7 +357,7 @@ impl<'c, T> Choices<'c, T> {
     /// A link that stands for a value. The value is signed, not hidden; at most [`token`](crate::Limits::token) bytes.
     pub fn link<R: Render>(&self, text: R, value: T) -> impl Render + use<'_, 'c, T, R>
     where
-        T: Serialize,
+        T: Choice,
     {
         Link { choices: self, part: LINK, value, text }
     }
@@ -356,7 +365,7 @@ impl<'c, T> Choices<'c, T> {
     /// A button that stands for a value.
     pub fn button(&self, text: impl Render, value: T) -> Markup
     where
-        T: Serialize,
+        T: Choice,
     {
         let token = self.token(LINK, &value, &text);
         html! { form method="post" action=(self.action()) { button name=(PARAM) value=(token) { (text) } } }

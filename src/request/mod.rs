@@ -23,7 +23,7 @@ use bytes::Bytes;
 use http::Method;
 
 pub use asking::Next;
-pub use choose::{Callbacks, Choices};
+pub use choose::{Callbacks, Choice, Choices};
 pub use effect::Key;
 pub use form::Form;
 pub use params::FromParam;

@@ -133,9 +133,19 @@ impl Table {
 
     /// Lets a new session in, unless another hit has just made the same one: then that one is returned.
     pub(crate) fn admit(&self, session: Arc<Session>, limits: &Limits) -> Result<Arc<Session>, Full> {
-        if self.alive() >= limits.sessions {
+        // The place is taken before anyone looks for it, and given back where it is not needed.
+        let take = |alive| (alive < limits.sessions).then_some(alive + 1);
+        if self.alive.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
             return Err(Full::Server);
         }
+        let admitted = self.admit_to_shard(&session, limits);
+        if !admitted.as_ref().is_ok_and(|admitted| Arc::ptr_eq(admitted, &session)) {
+            self.alive.fetch_sub(1, Ordering::Relaxed);
+        }
+        admitted
+    }
+
+    fn admit_to_shard(&self, session: &Arc<Session>, limits: &Limits) -> Result<Arc<Session>, Full> {
         let (visitor, now) = (session.visitor(), session.made());
         let mut shard = self.shard(visitor);
         let tag = tag(visitor);
@@ -152,9 +162,8 @@ impl Table {
             TableEntry::Vacant(slot) => {
                 let seen = Seen::new(Life::Newborn, now);
                 slot.insert(Entry { session: session.clone(), tag, seen });
-                self.alive.fetch_add(1, Ordering::Relaxed);
                 self.newborns.fetch_add(1, Ordering::Relaxed);
-                Ok(session)
+                Ok(session.clone())
             }
         }
     }

@@ -197,8 +197,7 @@ impl World {
         assert_eq!(before, 0, "hit {} was handed back twice", hit.number);
     }
 
-    fn end(&self, task: Option<Program>) {
-        drop(task);
+    fn end(&self, _task: Option<Program>) {
         for hit in self.queue.close_running() {
             self.hand_back(hit);
         }
