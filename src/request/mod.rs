@@ -5,6 +5,7 @@
 //! [`ask`](Request::ask) and what is built on them) complete the response; all else adds to it.
 
 mod asking;
+mod choices;
 mod choose;
 #[cfg(feature = "cookies")]
 mod cookies;
@@ -23,7 +24,7 @@ use bytes::Bytes;
 use http::Method;
 
 pub use asking::Next;
-pub use choose::{Callbacks, Choice, Choices};
+pub use choices::{Callbacks, Choice, Choices};
 pub use effect::Key;
 pub use form::Form;
 pub use params::FromParam;
