@@ -19,7 +19,7 @@ use crate::mapper::key::{Keys, random};
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::rotate::Rotated;
 use crate::page::{Frames, Pages, Problem};
-use crate::reply::{Answer, Body};
+use crate::reply::{Answer, Body, Reply};
 use crate::session::kept::KeptPages;
 use crate::session::table::Table;
 use crate::step::Seal;
@@ -92,6 +92,7 @@ impl Engine {
         self.serve(head, body, peer)
     }
 
+    #[cold]
     fn answer_and_log(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
         let started = Instant::now();
         let (method, path) = (head.method.clone(), head.uri.path().to_owned());
@@ -115,8 +116,8 @@ impl Engine {
         if core.files.as_ref().is_some_and(|files| files.wants(&head)) {
             return crate::files::answer(Request::from_parts(head, body), core.clone());
         }
-        Answer::to(|reply| {
-            let hit = Hit::new(head, body, peer, reply);
+        Answer::to(|back| {
+            let hit = Hit::new(head, body, peer, Reply::new(back));
             #[cfg(feature = "multipart")]
             if let Some(boundary) = hit.boundary() {
                 return crate::request::upload::map(core, hit, boundary);
@@ -149,6 +150,7 @@ impl Engine {
     }
 }
 
+#[cold]
 fn health() -> Response<Body> {
     let mut response = Response::new(Body::from(Bytes::from_static(b"ok\n")));
     let headers = response.headers_mut();
@@ -182,44 +184,45 @@ impl Core {
     }
 
     /// Completes a reply that is a page of ours, and sends it.
-    pub(crate) fn finish(&self, mut hit: Box<Hit>) {
-        hit.finish(&self.frames, false);
-        hit.reply.send();
+    pub(crate) fn finish(&self, hit: Box<Hit>) {
+        hit.finish(&self.frames, false).0.send();
     }
 
     /// Answers with an error page of ours.
+    #[cold]
     pub(crate) fn refuse(&self, hit: Box<Hit>, status: StatusCode, message: &str) {
         self.answer_problem(hit, &Problem { status, message, id: None, start: None });
     }
 
     /// Answers 503 and says when to come again.
+    #[cold]
     pub(crate) fn busy(&self, mut hit: Box<Hit>, message: &str) {
-        hit.reply.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        hit.reply.rare().headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         self.refuse(hit, StatusCode::SERVICE_UNAVAILABLE, message);
     }
 
     /// Answers for a session that has failed; the log has the rest under `id`.
+    #[cold]
     pub(crate) fn fail(&self, hit: Box<Hit>, status: StatusCode, message: &str, id: Option<&str>) {
         let start = hit.own_path();
         self.answer_problem(hit, &Problem { status, message, id, start: Some(&start) });
     }
 
     /// The session of the page this hit comes from is over.
+    #[cold]
     pub(crate) fn expire(&self, mut hit: Box<Hit>) {
         hit.reply.status = StatusCode::GONE;
         hit.reply.out = self.pages.draw_expired(&hit.own_path()).into_string();
-        self.guard(&mut hit.reply.headers);
+        self.guard(&mut hit.reply.rare().headers);
         self.finish(hit);
     }
 
+    #[cold]
     fn answer_problem(&self, mut hit: Box<Hit>, problem: &Problem<'_>) {
         let reply = &mut hit.reply;
         if !reply.is_streaming() {
-            reply.status = problem.status;
-            (reply.content_type, reply.raw, reply.title) = (None, None, None);
-            (reply.sensitive, reply.overflow) = (true, false);
-            reply.out.clear();
-            self.guard(&mut reply.headers);
+            reply.restart(problem.status);
+            self.guard(&mut reply.rare().headers);
         }
         reply.out.push_str(&self.pages.draw_error(problem).into_string());
         self.finish(hit);

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::mapper::Cut;
 use crate::page::Frames;
-use crate::reply::{Kept, Reply};
+use crate::reply::{Kept, Ready, Reply};
 use crate::step;
 
 /// One incoming request, whatever protocol brought it: what mappers and predicates look at.
@@ -51,17 +51,11 @@ impl Hit {
     pub(crate) fn new(parts: Parts, body: Bytes, peer: Option<SocketAddr>, reply: Reply) -> Box<Hit> {
         let signs = Signs::read(&parts.headers);
         let fields = if signs.urlencoded { Fields::Urlencoded } else { Fields::None };
-        Box::new(Hit {
-            parts,
-            signs,
-            body,
-            fields,
-            peer,
-            mount: 0,
-            cut: Cut::default(),
-            overtime: false,
-            reply,
-        })
+        // In place: it is too large to be made here and moved there.
+        Box::write(
+            Box::new_uninit(),
+            Hit { parts, signs, body, fields, peer, mount: 0, cut: Cut::default(), overtime: false, reply },
+        )
     }
 
     /// The method.
@@ -184,7 +178,7 @@ impl Hit {
     }
 
     /// Completes the reply: see [`Reply::finish`].
-    pub(crate) fn finish(&mut self, frames: &Frames, keep: bool) -> Option<Kept> {
+    pub(crate) fn finish(self: Box<Self>, frames: &Frames, keep: bool) -> (Ready, Option<Kept>) {
         let mount = &self.parts.uri.path()[..self.mount];
         self.reply.finish(frames, mount, keep)
     }
@@ -230,7 +224,14 @@ impl Hit {
 }
 
 fn token_in(pairs: &str) -> Option<&str> {
-    pairs.split('&').find_map(|pair| pair.strip_prefix(step::PARAM)?.strip_prefix('='))
+    // Mostly it stands first: links of ours begin with it.
+    let own = concat!(step::param!(), "=");
+    let token = match pairs.strip_prefix(own) {
+        Some(first) => first,
+        None => &pairs[pairs.find(concat!("&", step::param!(), "="))? + 1 + own.len()..],
+    };
+    let end = token.bytes().position(|byte| byte == b'&').unwrap_or(token.len());
+    Some(&token[..end])
 }
 
 /// What the head says about the hit itself, read in one pass: it is asked for on each hit.
@@ -333,10 +334,11 @@ mod tests {
     use http::Request;
 
     use super::*;
+    use crate::reply::Back;
 
     fn hit(request: http::request::Builder, body: &'static str) -> Box<Hit> {
         let (parts, body) = request.body(Bytes::from(body)).expect("a request").into_parts();
-        Hit::new(parts, body, None, Reply::nowhere())
+        Hit::new(parts, body, None, Reply::new(Back::nowhere()))
     }
 
     #[test]

@@ -4,9 +4,9 @@
 //! SipHash-2-4 over session, step, part and value, under a key of 128 bits that is fresh at each start. Signed, not
 //! hidden: do not put a secret behind a link. What a token means for the session it comes to is decided by its verbs.
 
-use std::cell::Cell;
 use std::hash::Hasher;
 
+use minicbor_serde::Serializer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use siphasher::sip::{SipHasher13, SipHasher24};
@@ -28,14 +28,11 @@ pub(crate) const PARAM: &str = param!();
 /// The part of a token that stands for a link, not for a form.
 pub(crate) const LINK: u32 = 0;
 
-const HEAD: usize = 8;
+/// The session's serial stands in front of the bytes that are signed, and is not sent.
+const SERIAL: usize = 8;
+const HEAD: usize = SERIAL + 8;
 const TAG: usize = 8;
-const SMALL: usize = 64;
-
-thread_local! {
-    /// Memory for the bytes of a token, kept from one to the next.
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
+const SMALL: usize = 72;
 
 /// Makes and opens tokens; one a server.
 pub(crate) struct Seal {
@@ -83,58 +80,75 @@ impl Seal {
     /// than `limit` bytes.
     pub(crate) fn seal<T: Serialize>(
         &self,
-        (serial, step, part): (u64, u32, u32),
+        place: (u64, u32, u32),
         value: &T,
         limit: usize,
         token: &mut String,
     ) -> Result<(), Error> {
-        let mut bytes = SCRATCH.take();
-        let sealed = self.seal_with((serial, step, part), value, limit, &mut bytes, token);
-        SCRATCH.set(bytes);
-        sealed
+        let mut small = [0; SMALL];
+        let mut room = &mut small[HEAD..SMALL - TAG];
+        if value.serialize(&mut Serializer::new(&mut room)).is_ok() {
+            let left = room.len();
+            return self.seal_bytes(place, &mut small[..SMALL - left], limit, token);
+        }
+        self.seal_large(place, value, limit, token)
     }
 
-    fn seal_with<T: Serialize>(
+    #[cold]
+    fn seal_large<T: Serialize>(
         &self,
-        (serial, step, part): (u64, u32, u32),
+        place: (u64, u32, u32),
         value: &T,
         limit: usize,
-        bytes: &mut Vec<u8>,
         token: &mut String,
     ) -> Result<(), Error> {
-        bytes.clear();
-        bytes.extend_from_slice(&step.to_le_bytes());
-        bytes.extend_from_slice(&part.to_le_bytes());
+        let mut large = vec![0; HEAD];
         value
-            .serialize(&mut minicbor_serde::Serializer::new(&mut *bytes))
+            .serialize(&mut Serializer::new(&mut large))
             .map_err(|error| Error::caused("the value cannot be sealed", error))?;
-        if bytes.len() - HEAD > limit {
-            return Err(Error::new(format!("the value has {} bytes; at most {limit}", bytes.len() - HEAD)));
+        large.extend_from_slice(&[0; TAG]);
+        self.seal_bytes(place, &mut large, limit, token)
+    }
+
+    /// Fills in what stands around the value.
+    fn seal_bytes(
+        &self,
+        (serial, step, part): (u64, u32, u32),
+        bytes: &mut [u8],
+        limit: usize,
+        token: &mut String,
+    ) -> Result<(), Error> {
+        let end = bytes.len() - TAG;
+        if end - HEAD > limit {
+            return Err(Error::new(format!("the value has {} bytes; at most {limit}", end - HEAD)));
         }
-        let tag = self.tag(serial, bytes);
-        bytes.extend_from_slice(&tag.to_le_bytes());
+        bytes[..SERIAL].copy_from_slice(&serial.to_le_bytes());
+        bytes[SERIAL..SERIAL + 4].copy_from_slice(&step.to_le_bytes());
+        bytes[SERIAL + 4..HEAD].copy_from_slice(&part.to_le_bytes());
+        let tag = self.key.hash(&bytes[..end]);
+        bytes[end..].copy_from_slice(&tag.to_le_bytes());
         let mut digits = [0; 2 * SMALL];
-        for chunk in bytes.chunks(SMALL) {
+        for chunk in bytes[SERIAL..].chunks(SMALL) {
             let digits = &mut digits[..2 * chunk.len()];
-            let digits = const_hex::encode_to_str(chunk, digits).expect("two digits a byte");
-            token.push_str(digits);
+            token.push_str(const_hex::encode_to_str(chunk, digits).expect("two digits a byte"));
         }
         Ok(())
     }
 
     /// Opens a token if we made it for this session.
     pub(crate) fn open(&self, serial: u64, wire: &str) -> Option<Token> {
-        let mut token = Bytes::new(wire.len() / 2);
+        let mut token = Bytes::new(SERIAL + wire.len() / 2);
         let bytes = token.as_mut();
-        const_hex::decode_to_slice(wire, bytes).ok()?;
+        bytes[..SERIAL].copy_from_slice(&serial.to_le_bytes());
+        const_hex::decode_to_slice(wire, &mut bytes[SERIAL..]).ok()?;
         let end = bytes.len().checked_sub(TAG).filter(|end| *end >= HEAD)?;
         let tag = u64::from_le_bytes(bytes[end..].try_into().expect("a tag's length"));
         // One comparison of the whole: no time tells how much of a forged tag was right.
-        if self.tag(serial, &bytes[..end]) ^ tag != 0 {
+        if self.key.hash(&bytes[..end]) ^ tag != 0 {
             return None;
         }
         let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four of them"));
-        let (step, part) = (number(0), number(4));
+        let (step, part) = (number(SERIAL), number(SERIAL + 4));
         Some(Token { step, part, bytes: token })
     }
 
@@ -156,19 +170,12 @@ impl Seal {
         let token = self.open(serial, hit.token()?)?;
         Some(self.answer(hit, &token))
     }
-
-    fn tag(&self, serial: u64, bytes: &[u8]) -> u64 {
-        let mut hasher = self.key;
-        hasher.write_u64(serial);
-        hasher.write(bytes);
-        hasher.finish()
-    }
 }
 
 impl Token {
     /// Its length as it came.
     fn wire(&self) -> usize {
-        2 * self.bytes.as_ref().len()
+        2 * (self.bytes.as_ref().len() - SERIAL)
     }
 
     fn tag(&self) -> u64 {

@@ -299,7 +299,7 @@ mod tests {
     use http::Request;
 
     use super::*;
-    use crate::reply::Reply;
+    use crate::reply::{Back, Reply};
 
     fn hit(uri: &str, fields: &[(&str, &str)]) -> Box<Hit> {
         let mut request = Request::get(uri);
@@ -307,7 +307,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, body) = request.body(Bytes::new()).expect("a request").into_parts();
-        Hit::new(parts, body, "192.0.2.7:1".parse().ok(), Reply::nowhere())
+        Hit::new(parts, body, "192.0.2.7:1".parse().ok(), Reply::new(Back::nowhere()))
     }
 
     fn claims(map: Map, hit: &Hit) -> Vec<String> {
@@ -372,7 +372,7 @@ mod tests {
         }
         let map = Map::by_cookie().address();
         let (parts, body) = Request::get("/").body(Bytes::new()).expect("ok").into_parts();
-        let here = Hit::new(parts, body, "192.0.2.8:9".parse().ok(), Reply::nowhere());
+        let here = Hit::new(parts, body, "192.0.2.8:9".parse().ok(), Reply::new(Back::nowhere()));
         assert_ne!(label(&map, &hit("/", &[])), label(&map, &here));
     }
 

@@ -105,6 +105,7 @@ impl Core {
     }
 
     /// A hit for a session that takes no more: its tombstone answers, or a new session does.
+    #[cold]
     fn deliver_late(self: &Arc<Self>, session: &Arc<Session>, hit: Box<Hit>) {
         let (ended, applied, flow) = {
             let state = session.queue.lock();
@@ -125,6 +126,7 @@ impl Core {
     }
 
     /// Starts a session with its first hit.
+    #[inline(never)]
     fn start(self: &Arc<Self>, visitor: Option<VisitorId>, flow: u16, label: u64, mut hit: Box<Hit>) {
         let address = hit.peer().and_then(|peer| address_block(peer.ip()));
         if !self.addresses.count(address, self.limits.newborns_per_address) {
@@ -158,34 +160,29 @@ impl Core {
         self.deliver(&session, hit);
     }
 
-    /// Tells a new visitor their id.
+    /// Tells a visitor their id.
     pub(crate) fn introduce(&self, session: &Session, hit: &mut Hit) {
         if hit.cut.by_cookie {
             let id = self.keys.sign(session.visitor());
             let cookie = [&self.cookie, "=", &id, "; Path=/; HttpOnly; SameSite=Lax"].concat();
             let value = HeaderValue::try_from(cookie).expect("the cookie's name was checked at the start");
-            hit.reply.headers.append(header::SET_COOKIE, value);
+            hit.reply.rare().introduction = Some(value);
         }
     }
 
     /// Tells a visitor their new id, in place of one that this response told already.
     pub(crate) fn reintroduce(&self, session: &Session, hit: &mut Hit) {
-        let own = [&self.cookie, "="].concat();
-        let others: Vec<_> = hit.reply.headers.get_all(header::SET_COOKIE).iter().cloned().collect();
-        hit.reply.headers.remove(header::SET_COOKIE);
-        for cookie in others.into_iter().filter(|cookie| !cookie.as_bytes().starts_with(own.as_bytes())) {
-            hit.reply.headers.append(header::SET_COOKIE, cookie);
-        }
         self.introduce(session, hit);
         hit.cut.carried.retain(|(name, _)| Some(name) != hit.cut.visitor_param.as_ref());
         self.carry_visitor(session.visitor(), hit);
     }
 
     /// Links of the page carry the visitor's id where it stands in the URL, and tell it to no other site.
+    #[cold]
     fn carry_visitor(&self, visitor: VisitorId, hit: &mut Hit) {
         if let Some(name) = &hit.cut.visitor_param {
             hit.cut.carried.push((name.clone(), self.keys.sign(visitor)));
-            hit.reply.headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+            hit.reply.rare().headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         }
     }
 
@@ -200,6 +197,7 @@ impl Core {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn release_address(&self, session: &Session) {
         let address = session.queue.lock().peek_extra().and_then(|extra| extra.address.take());
         self.addresses.release(address);

@@ -56,19 +56,19 @@ impl Core {
         match purpose {
             Purpose::Options => {
                 hit.reply.status = StatusCode::NO_CONTENT;
-                hit.reply.headers.insert(header::ALLOW, ALLOW.parse().expect("method names"));
-                hit.reply.raw = Some(Default::default());
+                hit.reply.rare().headers.insert(header::ALLOW, ALLOW.parse().expect("method names"));
+                hit.reply.rare().raw = Some(Default::default());
                 self.finish(hit);
             }
             Purpose::Head => {
-                hit.reply.raw = Some(Default::default());
+                hit.reply.rare().raw = Some(Default::default());
                 self.finish(hit);
             }
             Purpose::Prefetch => {
                 self.refuse(hit, StatusCode::SERVICE_UNAVAILABLE, "Pages are not made ahead.")
             }
             Purpose::Refused => {
-                hit.reply.headers.insert(header::ALLOW, ALLOW.parse().expect("method names"));
+                hit.reply.rare().headers.insert(header::ALLOW, ALLOW.parse().expect("method names"));
                 self.refuse(hit, StatusCode::METHOD_NOT_ALLOWED, "There is no such method here.");
             }
             Purpose::Asset | Purpose::Visit | Purpose::Crawl => {
@@ -84,7 +84,7 @@ mod tests {
     use http::Request;
 
     use super::*;
-    use crate::reply::Reply;
+    use crate::reply::{Back, Reply};
 
     fn of(method: Method, path: &str, fields: &[(&str, &str)]) -> Purpose {
         let mut request = Request::builder().method(method).uri(path);
@@ -92,7 +92,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, body) = request.body(Bytes::new()).expect("a request").into_parts();
-        Purpose::of(&Hit::new(parts, body, None, Reply::nowhere()))
+        Purpose::of(&Hit::new(parts, body, None, Reply::new(Back::nowhere())))
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Asking for a hit: what `next`, `choose` and `ask` have in common, and `next` itself.
 
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,12 +16,13 @@ use crate::step::Answered;
 /// A verb's place in the queue. Dropping it before it got its hit gives the place up and loses no hit.
 pub(super) struct Asking<'a> {
     request: Option<&'a mut Request>,
-    asked: bool,
+    /// Where in the program's code the verb stands, until it is polled.
+    place: Option<&'static Location<'static>>,
 }
 
 impl<'a> Asking<'a> {
-    pub(super) fn new(request: &'a mut Request) -> Self {
-        Asking { request: Some(request), asked: false }
+    pub(super) fn new(request: &'a mut Request, place: &'static Location<'static>) -> Self {
+        Asking { request: Some(request), place: Some(place) }
     }
 
     pub(super) fn request(&mut self) -> &mut Request {
@@ -31,9 +33,9 @@ impl<'a> Asking<'a> {
         &self.request.as_ref().expect("a verb is not polled after it returned").session
     }
 
-    /// True once: before the first poll.
-    pub(super) fn begins(&mut self) -> bool {
-        !std::mem::replace(&mut self.asked, true)
+    /// Once, before the first poll: where the session will stand.
+    pub(super) fn begins(&mut self) -> Option<&'static Location<'static>> {
+        self.place.take()
     }
 
     /// The next hit in line, not taken yet, and where the session stands.
@@ -89,7 +91,9 @@ pub(super) struct Standing {
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        if let Some(request) = self.request.take().filter(|_| self.asked && !std::thread::panicking()) {
+        if let Some(request) =
+            self.request.take().filter(|_| self.place.is_none() && !std::thread::panicking())
+        {
             request.session.queue.unask();
             // Links of the page that was given up are not links of the next one.
             request.session.talk(|talk| talk.step += 1);
@@ -104,8 +108,8 @@ pub struct Next<'a> {
 }
 
 impl<'a> Next<'a> {
-    pub(super) fn new(request: &'a mut Request) -> Self {
-        Next { asking: Asking::new(request) }
+    pub(super) fn new(request: &'a mut Request, place: &'static Location<'static>) -> Self {
+        Next { asking: Asking::new(request, place) }
     }
 }
 
@@ -113,8 +117,8 @@ impl<'a> Future for Next<'a> {
     type Output = Result<&'a mut Request, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.asking.begins() {
-            let completed = self.asking.request().complete(true);
+        if let Some(place) = self.asking.begins() {
+            let completed = self.asking.request().complete(place);
             self.asking.failed(completed)?;
         }
         loop {

@@ -15,6 +15,9 @@ use crate::page::Notice;
 use crate::session::Session;
 use crate::step::{LINK, PARAM, param};
 
+/// About what a small link takes.
+const LINK_BYTES: usize = 80;
+
 pub(super) type Callback<S> = Box<dyn FnOnce(&mut S) + Send>;
 
 /// What can stand behind a link: any type that can be written and read.
@@ -147,6 +150,9 @@ struct Link<'a, 'c, T, V, R> {
 
 impl<T, V: Serialize, R: Render> Render for Link<'_, '_, T, V, R> {
     fn render_to(&self, buffer: &mut String) {
+        if buffer.capacity() - buffer.len() < LINK_BYTES {
+            grow(buffer);
+        }
         if self.choices.cut.carried.is_empty() {
             buffer.push_str(concat!("<a href=\"?", param!(), "="));
         } else {
@@ -160,6 +166,16 @@ impl<T, V: Serialize, R: Render> Render for Link<'_, '_, T, V, R> {
         self.text.render_to(buffer);
         buffer.push_str("</a>");
     }
+}
+
+/// A page with one link has more of them: memory for some at once.
+///
+/// A new block and not a longer one: allocators have blocks of a usual size at hand, and take the long way to lengthen
+/// one.
+fn grow(buffer: &mut String) {
+    let mut longer = String::with_capacity(2 * buffer.capacity() + 4 * LINK_BYTES);
+    longer.push_str(buffer);
+    *buffer = longer;
 }
 
 /// What a page of [`Request::callbacks`](crate::Request::callbacks) is drawn with.

@@ -114,8 +114,7 @@ impl Request {
     where
         F: Fn(&Choices<'_, T>) -> Markup,
     {
-        self.stand_at(place);
-        Choose { asking: Asking::new(self), page, kind: PhantomData }
+        Choose { asking: Asking::new(self, place), page, kind: PhantomData }
     }
 }
 
@@ -162,8 +161,8 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if this.asking.begins() {
-            let shown = this.show_first();
+        if let Some(place) = this.asking.begins() {
+            let shown = this.show_first(place);
             this.asking.failed(shown)?;
         }
         loop {
@@ -190,11 +189,12 @@ where
     K: Open<T>,
 {
     /// Shows the page as the response in hand. What was printed and set so far is part of it.
-    fn show_first(&mut self) -> Result<(), Error> {
+    fn show_first(&mut self, place: &'static Location<'static>) -> Result<(), Error> {
         let session = self.asking.session();
         let (hit, step) = {
             let mut state = session.queue.lock();
             state.answer();
+            state.talk.place = place;
             (state.talk.current.take(), state.talk.step)
         };
         let Some(hit) = hit else { return self.between_hits(step) };

@@ -29,7 +29,7 @@ impl Request {
         self.before_head("set_cookie")?;
         let value = HeaderValue::try_from(cookie.to_string());
         let value = value.map_err(|error| Error::caused(format!("cookie `{}`", cookie.name()), error))?;
-        self.reply(|hit| _ = hit.reply.headers.append(header::SET_COOKIE, value));
+        self.reply(|hit| _ = hit.reply.rare().headers.append(header::SET_COOKIE, value));
         Ok(self)
     }
 }

@@ -31,7 +31,7 @@ pub use params::FromParam;
 
 use crate::error::Error;
 use crate::hit::Hit;
-use crate::reply::Reply;
+use crate::reply::{Back, Reply};
 use crate::session::Session;
 use crate::step::Answered;
 
@@ -68,8 +68,7 @@ impl Request {
     #[track_caller]
     #[expect(clippy::should_implement_trait, reason = "it is the word for it, and returns a future")]
     pub fn next(&mut self) -> Next<'_> {
-        self.stand_at(Location::caller());
-        Next::new(self)
+        Next::new(self, Location::caller())
     }
 
     /// The method of the hit in hand.
@@ -167,19 +166,20 @@ impl Request {
             .talk(|talk| talk.current.as_deref().map(|hit| look.take().expect("called once")(hit)));
         seen.unwrap_or_else(|| {
             let (parts, body) = http::Request::new(Bytes::new()).into_parts();
-            let empty = Hit::new(parts, body, None, Reply::nowhere());
+            let empty = Hit::new(parts, body, None, Reply::new(Back::nowhere()));
             look.take().expect("not called above")(&empty)
         })
     }
 
-    /// Completes the response in hand, if there is one. With `keep` its page can be repeated.
-    fn complete(&mut self, keep: bool) -> Result<(), Error> {
+    /// Completes the response in hand, if there is one. Where a token led to its page, it can be repeated.
+    fn complete(&mut self, place: &'static Location<'static>) -> Result<(), Error> {
         let (hit, applied) = {
             let mut state = self.session.queue.lock();
             state.answer();
+            state.talk.place = place;
             (state.talk.current.take(), state.talk.applied)
         };
-        hit.map_or(Ok(()), |hit| self.session.send_page(hit, keep && applied.is_some()))
+        hit.map_or(Ok(()), |hit| self.session.send_page(hit, applied.is_some()))
     }
 
     /// Takes a hit: it is in hand now, and the last step is done.

@@ -49,7 +49,7 @@ impl Request {
     /// The page's title, for the layout.
     pub fn title(&mut self, title: impl Into<String>) -> &mut Self {
         let title = title.into();
-        self.reply(|hit| hit.reply.title = Some(title));
+        self.reply(|hit| hit.reply.rare().title = Some(title));
         self
     }
 
@@ -74,9 +74,9 @@ impl Request {
             value.map_err(|error| Error::caused(format!("set_header: the value of `{field}`"), error))?;
         self.before_head("set_header")?;
         if field == header::CONTENT_TYPE {
-            self.reply(|hit| hit.reply.content_type = Some(value));
+            self.reply(|hit| hit.reply.rare().content_type = Some(value));
         } else {
-            self.reply(|hit| drop(hit.reply.headers.insert(field, value)));
+            self.reply(|hit| drop(hit.reply.rare().headers.insert(field, value)));
         }
         Ok(self)
     }
@@ -90,7 +90,7 @@ impl Request {
     pub fn send(&mut self, content_type: &str, bytes: impl Into<Bytes>) -> Result<&mut Self, Error> {
         self.content_type(content_type)?;
         let bytes = bytes.into();
-        self.reply(|hit| hit.reply.raw = Some(bytes));
+        self.reply(|hit| hit.reply.rare().raw = Some(bytes));
         Ok(self)
     }
 

@@ -11,6 +11,7 @@ use super::{Parts, Session, Task, watch};
 use crate::error::Error;
 use crate::hit::Hit;
 use crate::log::Line;
+use crate::reply::Ready;
 use crate::request::Request;
 
 impl Wake for Session {
@@ -60,6 +61,7 @@ impl Session {
         }
     }
 
+    #[cold]
     fn run_elsewhere(self: &Arc<Self>, task: Task) {
         let session = self.clone();
         let mut task = Some(task);
@@ -75,6 +77,7 @@ impl Session {
     }
 
     /// Takes the first hit and calls the flow's function. It may panic: it is the program's.
+    #[inline(never)]
     fn start(self: &Arc<Self>) -> Option<Task> {
         let flow = self.talk(|talk| talk.flow);
         let Asked::Hit(hit) = self.queue.ask(None, |_| ()).0 else {
@@ -127,6 +130,7 @@ impl Session {
         None
     }
 
+    #[cold]
     fn kill(self: &Arc<Self>, task: Option<Task>) {
         if let Some(task) = task {
             self.bury(task);
@@ -135,25 +139,28 @@ impl Session {
     }
 
     /// Drops a task. Its destructors are the program's and may panic.
+    #[cold]
     fn bury(&self, task: Task) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(task))) {
             tracing::error!(session = %self.name(), panic = %Line(panic_text(&*panic)), "a destructor of a session panicked");
         }
     }
 
-    /// Completes a reply, and keeps its page for repeats where asked to.
-    pub(crate) fn finish(self: &Arc<Self>, hit: &mut Hit, keep: bool) {
+    /// Completes a response, and keeps its page for repeats where asked to.
+    pub(crate) fn finish(self: &Arc<Self>, hit: Box<Hit>, keep: bool) -> Ready {
         if hit.overtime {
             self.core.table.touch(self, self.core.clock.now());
         }
-        if let Some(page) = hit.finish(&self.core.frames, keep) {
+        let (ready, page) = hit.finish(&self.core.frames, keep);
+        if let Some(page) = page {
             let kept = self.core.kept.keep(self.serial, page);
             self.talk(|talk| talk.kept = kept);
         }
+        ready
     }
 
     /// Completes a response and sends it. An error, with the hit in hand again, if it has grown too large.
-    pub(crate) fn send_page(self: &Arc<Self>, mut hit: Box<Hit>, keep: bool) -> Result<(), Error> {
+    pub(crate) fn send_page(self: &Arc<Self>, hit: Box<Hit>, keep: bool) -> Result<(), Error> {
         if hit.reply.overflow {
             self.talk(|talk| talk.current = Some(hit));
             let limit = self.core.limits.page;
@@ -161,8 +168,7 @@ impl Session {
                 "the response has more than {limit} bytes: send it in parts by `flush`"
             )));
         }
-        self.finish(&mut hit, keep);
-        hit.reply.send();
+        self.finish(hit, keep).send();
         Ok(())
     }
 }

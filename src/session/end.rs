@@ -22,6 +22,7 @@ pub(super) enum Ending {
 }
 
 impl Session {
+    #[inline(never)]
     pub(super) fn end(self: &Arc<Self>, ending: Ending) {
         self.core.release_address(self);
         self.hand_back(self.queue.close_running());
@@ -42,18 +43,16 @@ impl Session {
     }
 
     /// The function returned: its last page can be repeated for a while.
-    fn lay_to_rest(self: &Arc<Self>, mut current: Option<Box<Hit>>) {
+    fn lay_to_rest(self: &Arc<Self>, current: Option<Box<Hit>>) {
         let (applied, fleeting) = self.talk(|talk| (talk.applied, talk.fleeting));
-        if let Some(hit) = &mut current {
-            self.finish(hit, applied.is_some());
-        }
+        let ready = current.map(|hit| self.finish(hit, applied.is_some()));
         // A tombstone stands before anyone can ask for it.
         self.queue.end();
         if fleeting || !self.core.table.linger(self, &self.core) {
             self.forget();
         }
-        if let Some(mut hit) = current {
-            hit.reply.send();
+        if let Some(ready) = ready {
+            ready.send();
         }
     }
 

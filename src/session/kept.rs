@@ -79,12 +79,12 @@ impl Store {
 mod tests {
     use super::*;
     use crate::page::Frames;
-    use crate::reply::Reply;
+    use crate::reply::{Back, Reply};
 
     fn page(bytes: usize) -> Kept {
-        let mut reply = Reply::nowhere();
-        reply.raw = Some(vec![b'x'; bytes].into());
-        reply.finish(&Frames::default(), "", true).expect("asked for")
+        let mut reply = Reply::new(Back::nowhere());
+        reply.rare().raw = Some(vec![b'x'; bytes].into());
+        reply.finish(&Frames::default(), "", true).1.expect("asked for")
     }
 
     #[test]

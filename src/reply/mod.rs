@@ -1,0 +1,322 @@
+//! The way back of a hit: the response while it is made.
+
+mod answer;
+mod body;
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Response, StatusCode};
+use tokio::sync::mpsc;
+
+pub use answer::Answer;
+pub(crate) use answer::Back;
+pub use body::Body;
+
+use crate::page::Frames;
+
+/// Chunks that wait for a slow client before `flush` waits too.
+const CHUNKS: usize = 4;
+
+/// The header fields of a page.
+static USUAL: LazyLock<HeaderMap> = LazyLock::new(|| {
+    [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ]
+    .into_iter()
+    .collect()
+});
+
+/// Those of a page that tells its visitor a new id.
+static FIRST: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut fields = USUAL.clone();
+    fields.insert(header::SET_COOKIE, HeaderValue::from_static(""));
+    fields
+});
+
+/// The response being made, and whom it goes to. Dropped unfinished, it answers 503.
+pub(crate) struct Reply {
+    back: Back,
+    pub(crate) status: StatusCode,
+    pub(crate) sensitive: bool,
+    /// More was printed than a page holds.
+    pub(crate) overflow: bool,
+    /// What was printed and not sent yet.
+    pub(crate) out: String,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few responses have.
+#[derive(Default)]
+pub(crate) struct Rare {
+    /// Set by the program, or for this page alone.
+    pub(crate) headers: HeaderMap,
+    /// Tells the visitor a new id.
+    pub(crate) introduction: Option<HeaderValue>,
+    pub(crate) title: Option<String>,
+    /// Set where the response is not a page of ours: no layout around it.
+    pub(crate) content_type: Option<HeaderValue>,
+    /// The body, in place of what was printed.
+    pub(crate) raw: Option<Bytes>,
+    stream: Option<Stream>,
+}
+
+/// A response whose head is on its way.
+struct Stream {
+    chunks: mpsc::Sender<Bytes>,
+    last: mpsc::OwnedPermit<Bytes>,
+    tail: Cow<'static, str>,
+}
+
+/// What was printed and set before a page that is chosen on: it belongs to the page.
+#[derive(Default, Clone, PartialEq)]
+pub(crate) struct Preface {
+    out: String,
+    title: Option<String>,
+    content_type: Option<HeaderValue>,
+    sensitive: bool,
+    status: StatusCode,
+    headers: HeaderMap,
+}
+
+impl Preface {
+    pub(crate) fn printed(out: String) -> Self {
+        Preface { out, ..Preface::default() }
+    }
+}
+
+impl Reply {
+    pub(crate) fn new(back: Back) -> Reply {
+        Reply {
+            back,
+            status: StatusCode::OK,
+            sensitive: false,
+            overflow: false,
+            out: String::new(),
+            rare: None,
+        }
+    }
+
+    /// See [`Back::defer`].
+    pub(crate) fn defer(&mut self) {
+        self.back.defer();
+    }
+
+    /// What few responses have, allocated now.
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// What the page that is chosen on has from what was printed and set before it, if anything was.
+    pub(crate) fn preface(&self) -> Option<Box<Preface>> {
+        if self.out.is_empty() && !self.sensitive && self.status == StatusCode::OK && self.rare.is_none() {
+            return None;
+        }
+        self.make_preface()
+    }
+
+    #[inline(never)]
+    fn make_preface(&self) -> Option<Box<Preface>> {
+        let rare = self.rare.as_deref();
+        let mut headers = rare.map(|rare| rare.headers.clone()).unwrap_or_default();
+        // Cookies belong to one response.
+        headers.remove(header::SET_COOKIE);
+        let preface = Preface {
+            out: self.out.clone(),
+            title: rare.and_then(|rare| rare.title.clone()),
+            content_type: rare.and_then(|rare| rare.content_type.clone()),
+            sensitive: self.sensitive,
+            status: self.status,
+            headers,
+        };
+        (preface != Preface::default()).then(|| Box::new(preface))
+    }
+
+    /// Begins another response for the same page.
+    #[cold]
+    pub(crate) fn begin(&mut self, preface: &Preface) {
+        let Preface { out, title, content_type, sensitive, status, headers } = preface.clone();
+        (self.out, self.sensitive, self.status) = (out, sensitive, status);
+        if title.is_some() || content_type.is_some() || !headers.is_empty() {
+            let rare = self.rare();
+            (rare.title, rare.content_type) = (title, content_type);
+            rare.headers.extend(headers);
+        }
+    }
+
+    /// Begins the response anew; its header fields stay.
+    #[cold]
+    pub(crate) fn restart(&mut self, status: StatusCode) {
+        (self.status, self.sensitive, self.overflow) = (status, true, false);
+        self.out.clear();
+        if let Some(rare) = &mut self.rare {
+            (rare.title, rare.content_type, rare.raw) = (None, None, None);
+        }
+    }
+
+    /// Whether its head is on its way: too late for a status, a header or another page.
+    pub(crate) fn is_streaming(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.stream.is_some())
+    }
+
+    /// Sends the head and what was printed; the chunk to send on, with the channel that has room for it or waits.
+    #[cold]
+    pub(crate) fn flush(&mut self, frames: &Frames, mount: &str) -> (mpsc::Sender<Bytes>, Bytes) {
+        if !self.is_streaming() {
+            let (head, tail) = self.wrap(frames, mount);
+            self.out.insert_str(0, &head);
+            let (chunks, receiver) = mpsc::channel(CHUNKS);
+            let last = chunks.clone().try_reserve_owned().expect("a new channel has room");
+            let back = std::mem::replace(&mut self.back, Back::nowhere());
+            back.answer(self.respond(Body::stream(receiver)));
+            self.rare().stream = Some(Stream { chunks, last, tail });
+        }
+        let out = std::mem::take(&mut self.out).into();
+        let stream = self.rare().stream.as_ref().expect("made above");
+        (stream.chunks.clone(), out)
+    }
+
+    /// Adds to what was printed, up to `limit` bytes.
+    pub(crate) fn add(&mut self, text: String, limit: usize) {
+        if self.out.len() + text.len() > limit {
+            self.overflow = true;
+        } else if self.out.is_empty() {
+            self.out = text;
+        } else {
+            self.out.push_str(&text);
+        }
+    }
+
+    /// Completes the response. With `keep` returns it also as a page that can be given again, unless it was streamed.
+    pub(crate) fn finish(mut self, frames: &Frames, mount: &str, keep: bool) -> (Ready, Option<Kept>) {
+        if self.rare.is_some() || keep {
+            return self.finish_rare(frames, mount, keep);
+        }
+        let body = self.page(frames, mount).into();
+        let response = self.respond(body);
+        (Ready::Whole(self.back, response), None)
+    }
+
+    #[inline(never)]
+    fn finish_rare(mut self, frames: &Frames, mount: &str, keep: bool) -> (Ready, Option<Kept>) {
+        if let Some(Stream { chunks: _, last, tail }) = self.rare().stream.take() {
+            self.out.push_str(&tail);
+            return (Ready::Tail(last, self.out.into()), None);
+        }
+        let body = self.rare().raw.take().unwrap_or_else(|| self.page(frames, mount));
+        let response = self.respond(body.clone().into());
+        let kept =
+            keep.then(|| Kept { status: response.status(), headers: response.headers().clone(), body });
+        (Ready::Whole(self.back, response), kept)
+    }
+
+    fn page(&self, frames: &Frames, mount: &str) -> Bytes {
+        let (head, tail) = self.wrap(frames, mount);
+        let mut page = String::with_capacity(head.len() + self.out.len() + tail.len());
+        page.push_str(&head);
+        page.push_str(&self.out);
+        page.push_str(&tail);
+        page.into()
+    }
+
+    /// Answers with a page that was kept, and this hit's own cookies.
+    pub(crate) fn repeat(self, kept: &Kept) {
+        let mut response = Response::new(Body::from(kept.body.clone()));
+        *response.status_mut() = kept.status;
+        let headers = response.headers_mut();
+        headers.clone_from(&kept.headers);
+        if let Some(rare) = self.rare {
+            for cookie in rare.headers.get_all(header::SET_COOKIE).iter().cloned().chain(rare.introduction) {
+                headers.append(header::SET_COOKIE, cookie);
+            }
+        }
+        self.back.answer(response);
+    }
+
+    /// What stands before and after the printed text.
+    fn wrap(&self, frames: &Frames, mount: &str) -> (Cow<'static, str>, Cow<'static, str>) {
+        let rare = self.rare.as_deref();
+        let other = rare.is_some_and(|rare| rare.content_type.is_some()) || self.status.is_redirection();
+        if other || is_whole(&self.out) {
+            return Default::default();
+        }
+        frames.around(mount, rare.and_then(|rare| rare.title.as_deref()))
+    }
+
+    /// The response with the header fields that every one has.
+    fn respond(&mut self, body: Body) -> Response<Body> {
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        match self.rare.as_deref_mut() {
+            None => headers.clone_from(&USUAL),
+            Some(rare) => rare.fill(headers),
+        }
+        if self.sensitive {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        response
+    }
+}
+
+impl Rare {
+    #[inline(never)]
+    fn fill(&mut self, headers: &mut HeaderMap) {
+        match self.introduction.take() {
+            None => headers.clone_from(&USUAL),
+            Some(introduction) => {
+                headers.clone_from(&FIRST);
+                headers.insert(header::SET_COOKIE, introduction);
+            }
+        }
+        for name in self.headers.keys().filter(|name| **name != header::SET_COOKIE) {
+            headers.remove(name);
+        }
+        for (name, value) in &self.headers {
+            headers.append(name, value.clone());
+        }
+        if let Some(kind) = self.content_type.take() {
+            headers.insert(header::CONTENT_TYPE, kind);
+        }
+    }
+}
+
+/// A complete response on its way: nothing can happen to it any more but being sent.
+pub(crate) enum Ready {
+    Whole(Back, Response<Body>),
+    Tail(mpsc::OwnedPermit<Bytes>, Bytes),
+}
+
+impl Ready {
+    pub(crate) fn send(self) {
+        match self {
+            Ready::Whole(back, response) => back.answer(response),
+            Ready::Tail(last, chunk) => drop(last.send(chunk)),
+        }
+    }
+}
+
+/// Whether the program printed a whole document: then no layout goes around it.
+fn is_whole(out: &str) -> bool {
+    let start = out.trim_start().as_bytes();
+    let begins = |with: &[u8]| start.len() >= with.len() && start[..with.len()].eq_ignore_ascii_case(with);
+    begins(b"<!doctype") || begins(b"<html")
+}
+
+/// A response that can be given again.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Kept {
+    pub(crate) fn bytes(&self) -> usize {
+        self.body.len()
+    }
+}
