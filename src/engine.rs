@@ -19,7 +19,7 @@ use crate::mapper::key::{Keys, random};
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::rotate::Rotated;
 use crate::page::{Frames, Pages, Problem};
-use crate::reply::{Answer, Body, Reply};
+use crate::reply::{Answer, Body, Call, Reply};
 use crate::session::kept::KeptPages;
 use crate::session::table::Table;
 use crate::step::Seal;
@@ -116,14 +116,17 @@ impl Engine {
         if core.files.as_ref().is_some_and(|files| files.wants(&head)) {
             return crate::files::answer(Request::from_parts(head, body), core.clone());
         }
-        Answer::to(|back| {
-            let hit = Hit::new(head, body, peer, Reply::new(back));
-            #[cfg(feature = "multipart")]
-            if let Some(boundary) = hit.boundary() {
-                return crate::request::upload::map(core, hit, boundary);
-            }
-            core.map_checked(hit);
-        })
+        let (call, back) = Call::begin();
+        self.bring(Hit::new(head, body, peer, Reply::new(back)));
+        call.end()
+    }
+
+    fn bring(&self, hit: Box<Hit>) {
+        #[cfg(feature = "multipart")]
+        if let Some(boundary) = hit.boundary() {
+            return crate::request::upload::map(&self.0, hit, boundary);
+        }
+        self.0.map_checked(hit);
     }
 
     /// The bounds this server was given: adapters keep those on heads, bodies and connections.

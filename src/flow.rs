@@ -22,8 +22,10 @@ use crate::session::Task;
 pub struct Flow {
     start: Box<dyn Fn(Request) -> Task + Send + Sync>,
     mount: String,
-    map: Box<dyn Mapper>,
-    purpose: Box<dyn Fn(&Hit) -> Purpose + Send + Sync>,
+    /// `None`: by the server's cookie, one session a visitor.
+    map: Option<Box<dyn Mapper>>,
+    /// `None`: [`Purpose::of`].
+    purpose: Option<Box<dyn Fn(&Hit) -> Purpose + Send + Sync>>,
     /// The visitor's id stands in URLs.
     pub(crate) in_url: bool,
 }
@@ -39,8 +41,8 @@ impl Flow {
         Flow {
             start: Box::new(move |request| Box::pin(Running { function: function(request) })),
             mount: String::new(),
-            map: Box::new(Map::by_cookie()),
-            purpose: Box::new(Purpose::of),
+            map: None,
+            purpose: None,
             in_url: false,
         }
     }
@@ -53,13 +55,13 @@ impl Flow {
 
     /// Which hits belong to which session, by your own rule.
     pub fn map_with(mut self, mapper: impl Mapper) -> Self {
-        self.map = Box::new(mapper);
+        self.map = Some(Box::new(mapper));
         self
     }
 
     /// Which hits resume, start and prolong sessions, in place of [`Purpose::of`].
     pub fn purpose(mut self, purpose: impl Fn(&Hit) -> Purpose + Send + Sync + 'static) -> Self {
-        self.purpose = Box::new(purpose);
+        self.purpose = Some(Box::new(purpose));
         self
     }
 
@@ -81,11 +83,17 @@ impl Flow {
     }
 
     pub(crate) fn purpose_of(&self, hit: &Hit) -> Purpose {
-        (self.purpose)(hit)
+        match &self.purpose {
+            None => Purpose::of(hit),
+            Some(purpose) => purpose(hit),
+        }
     }
 
     pub(crate) fn identify<'h>(&self, hit: &'h Hit, identity: &mut Identity<'h>) {
-        self.map.identify(hit, identity);
+        match &self.map {
+            None => identity.cookie(hit),
+            Some(map) => map.identify(hit, identity),
+        }
     }
 }
 

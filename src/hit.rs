@@ -5,12 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method, Response, header};
 use tokio::sync::mpsc;
 
 use crate::mapper::Cut;
 use crate::page::Frames;
-use crate::reply::{Kept, Ready, Reply};
+use crate::reply::{Body, Complete, Kept, Ready, Reply};
 use crate::step;
 
 /// One incoming request, whatever protocol brought it: what mappers and predicates look at.
@@ -91,6 +91,12 @@ impl Hit {
         self.parts.headers.get(name)?.to_str().ok()
     }
 
+    /// The field with the cookies, if there is one and no more.
+    pub(crate) fn only_cookie_field(&self) -> Option<&HeaderValue> {
+        // Counted when the head was read.
+        (self.signs.cookie_fields == 1).then(|| self.parts.headers.get(header::COOKIE)).flatten()
+    }
+
     /// The body as it came.
     pub fn body(&self) -> &Bytes {
         &self.body
@@ -168,19 +174,28 @@ impl Hit {
     /// The same place as a link of our own, without what others have put into its query.
     pub(crate) fn own_link(&self) -> String {
         let mut link = self.own_path();
-        if !self.cut.carried.is_empty() {
+        if !self.cut.params().is_empty() {
             link.push('?');
             link = form_urlencoded::Serializer::for_suffix(link, self.own_path().len() + 1)
-                .extend_pairs(&self.cut.carried)
+                .extend_pairs(self.cut.params())
                 .finish();
         }
         link
     }
 
-    /// Completes the reply: see [`Reply::finish`].
-    pub(crate) fn finish(self: Box<Self>, frames: &Frames, keep: bool) -> (Ready, Option<Kept>) {
+    /// Completes the reply: see [`Reply::complete`].
+    pub(crate) fn finish(mut self: Box<Self>, frames: &Frames, keep: bool) -> (Ready, Option<Kept>) {
         let mount = &self.parts.uri.path()[..self.mount];
-        self.reply.finish(frames, mount, keep)
+        match self.reply.complete(frames, mount, keep) {
+            Complete::Whole(kept) => (Ready::Whole(self), kept),
+            Complete::Tail(last, chunk) => (Ready::Tail(last, chunk), None),
+        }
+    }
+
+    /// The reply, once it is complete; in the memory of the request's head.
+    pub(crate) fn into_response(self: Box<Self>) -> Response<Body> {
+        let Hit { parts, reply, .. } = *self;
+        reply.into_response(parts.headers)
     }
 
     /// Sends what was printed so far: see [`Reply::flush`].
@@ -208,7 +223,7 @@ impl Hit {
         if !self.signs.multipart {
             return None;
         }
-        let content_type = self.parts.headers.get(http::header::CONTENT_TYPE)?.to_str().ok()?;
+        let content_type = self.parts.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
         multer::parse_boundary(content_type).ok()
     }
 
@@ -230,14 +245,17 @@ fn token_in(pairs: &str) -> Option<&str> {
         Some(first) => first,
         None => &pairs[pairs.find(concat!("&", step::param!(), "="))? + 1 + own.len()..],
     };
-    let end = token.bytes().position(|byte| byte == b'&').unwrap_or(token.len());
-    Some(&token[..end])
+    if !token.as_bytes().contains(&b'&') {
+        return Some(token);
+    }
+    token.split('&').next()
 }
 
 /// What the head says about the hit itself, read in one pass: it is asked for on each hit.
 #[derive(Default)]
 pub(crate) struct Signs {
     site: Option<Site>,
+    cookie_fields: u8,
     origin: bool,
     urlencoded: bool,
     #[cfg(feature = "multipart")]
@@ -256,20 +274,27 @@ impl Signs {
         let mut signs = Signs::default();
         for (name, value) in headers {
             let value = value.as_bytes();
-            match name.as_str() {
-                "origin" => signs.origin = true,
-                "content-type" => signs.read_type(value),
-                "user-agent" => signs.crawler = is_crawler(value),
-                "sec-fetch-site" => {
-                    let same = matches!(value, b"same-origin" | b"none");
-                    signs.site = Some(if same { Site::Same } else { Site::Cross });
-                }
-                "sec-fetch-dest" => signs.part = PARTS.iter().any(|part| part.as_bytes() == value),
-                "sec-purpose" | "purpose" | "x-moz" => signs.prefetch |= is_prefetch(value),
-                _ => {}
+            match *name {
+                header::COOKIE => signs.cookie_fields = signs.cookie_fields.saturating_add(1),
+                header::USER_AGENT => signs.crawler = is_crawler(value),
+                header::CONTENT_TYPE => signs.read_type(value),
+                header::ORIGIN => signs.origin = true,
+                _ => signs.read_other(name.as_str(), value),
             }
         }
         signs
+    }
+
+    fn read_other(&mut self, name: &str, value: &[u8]) {
+        match name {
+            "sec-fetch-site" => {
+                let same = matches!(value, b"same-origin" | b"none");
+                self.site = Some(if same { Site::Same } else { Site::Cross });
+            }
+            "sec-fetch-dest" => self.part = PARTS.iter().any(|part| part.as_bytes() == value),
+            "sec-purpose" | "purpose" | "x-moz" => self.prefetch |= is_prefetch(value),
+            _ => {}
+        }
     }
 
     fn read_type(&mut self, content_type: &[u8]) {
@@ -286,24 +311,40 @@ fn is_prefetch(value: &[u8]) -> bool {
     ["prefetch", "prerender"].iter().any(|word| value.windows(word.len()).any(|at| at == word.as_bytes()))
 }
 
-/// What programs that read the web for others call themselves, by their first letter.
-fn crawlers(first: u8) -> &'static [&'static str] {
-    match first {
-        b'b' => &["bot", "bingpreview"],
-        b'c' => &["crawler"],
-        b'f' => &["facebookexternalhit"],
-        b'i' => &["ia_archiver"],
-        b'm' => &["mediapartners"],
-        b's' => &["spider", "slurp"],
-        _ => &[],
+/// What programs that read the web for others call themselves, each with the place of its rarest letter.
+const CRAWLERS: [(&[u8], usize); 8] = [
+    (b"bot", 0),
+    (b"bingpreview", 4),
+    (b"crawler", 3),
+    (b"facebookexternalhit", 4),
+    (b"ia_archiver", 8),
+    (b"mediapartners", 5),
+    (b"slurp", 4),
+    (b"spider", 1),
+];
+
+/// Those letters, large and small: only where one stands a name is looked for.
+const RARE: [bool; 256] = {
+    let mut rare = [false; 256];
+    let mut at = 0;
+    while at < CRAWLERS.len() {
+        let letter = CRAWLERS[at].0[CRAWLERS[at].1];
+        rare[letter as usize] = true;
+        rare[letter.to_ascii_uppercase() as usize] = true;
+        at += 1;
     }
-}
+    rare
+};
 
 fn is_crawler(agent: &[u8]) -> bool {
-    (0..agent.len()).any(|at| {
-        crawlers(agent[at].to_ascii_lowercase()).iter().any(|name| {
-            agent.get(at..at + name.len()).is_some_and(|here| here.eq_ignore_ascii_case(name.as_bytes()))
-        })
+    (0..agent.len()).any(|at| RARE[usize::from(agent[at])] && is_name_around(agent, at))
+}
+
+#[inline(never)]
+fn is_name_around(agent: &[u8], at: usize) -> bool {
+    CRAWLERS.iter().any(|(name, place)| {
+        let here = at.checked_sub(*place).and_then(|start| agent.get(start..start + name.len()));
+        here.is_some_and(|here| here.eq_ignore_ascii_case(name))
     })
 }
 

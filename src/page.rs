@@ -64,6 +64,11 @@ impl Frames {
         self.0.is_none()
     }
 
+    /// What stands before and after the body of a page without a title, where no layout is asked.
+    pub(crate) fn plain(&self) -> Option<(&'static str, &'static str)> {
+        self.0.is_none().then_some((UNTITLED, TAIL))
+    }
+
     /// What stands before and after a page's body.
     pub(crate) fn around(&self, mount: &str, title: Option<&str>) -> (Cow<'static, str>, Cow<'static, str>) {
         let Some(layout) = &self.0 else {

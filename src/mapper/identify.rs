@@ -38,46 +38,82 @@ pub trait Mapper: Send + Sync + 'static {
 pub struct Identity<'h> {
     cookie_name: &'h str,
     by_cookie: bool,
-    claims: [Option<Cow<'h, [u8]>>; CLAIMS],
+    /// The one id that is claimed, mostly.
+    claim: Option<&'h [u8]>,
+    rare: Option<Box<Rare<'h>>>,
+}
+
+/// What few flows and few hits tell.
+#[derive(Default)]
+struct Rare<'h> {
+    more_claims: Vec<Cow<'h, [u8]>>,
     named: Option<Cow<'h, [u8]>>,
-    by_param: Option<String>,
-    carried: Vec<(String, String)>,
     labels: Option<SipHasher13>,
+    cut: Carried,
 }
 
 /// What pages of a session carry on in their links, and what programs are not shown.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 pub(crate) struct Cut {
     /// The mapper names the visitor by a value of the hit.
     pub(crate) named: bool,
     /// The mapper reads the server's cookie.
     pub(crate) by_cookie: bool,
-    pub(crate) visitor_param: Option<String>,
-    pub(crate) carried: Vec<(String, String)>,
+    carried: Option<Box<Carried>>,
+}
+
+#[derive(Debug, Default)]
+struct Carried {
+    visitor_param: Option<String>,
+    params: Vec<(String, String)>,
+}
+
+impl Cut {
+    /// The parameter that names the visitor, where one does.
+    pub(crate) fn visitor_param(&self) -> Option<&str> {
+        self.carried.as_ref()?.visitor_param.as_deref()
+    }
+
+    /// The parameters that links of the page carry on.
+    pub(crate) fn params(&self) -> &[(String, String)] {
+        self.carried.as_ref().map_or(&[], |carried| &carried.params)
+    }
+
+    /// Has links carry the visitor's id, in place of another.
+    pub(crate) fn carry_visitor(&mut self, id: String) {
+        if let Some(carried) = &mut self.carried
+            && let Some(name) = &carried.visitor_param
+        {
+            carried.params.retain(|(param, _)| param != name);
+            carried.params.push((name.clone(), id));
+        }
+    }
 }
 
 impl<'h> Identity<'h> {
     pub(crate) fn new(cookie_name: &'h str) -> Self {
-        Identity {
-            cookie_name,
-            by_cookie: false,
-            claims: Default::default(),
-            named: None,
-            by_param: None,
-            carried: Vec::new(),
-            labels: None,
-        }
+        Identity { cookie_name, by_cookie: false, claim: None, rare: None }
     }
 
     /// The visitor is whom the server's cookie names. An id we did not issue counts as none.
     pub fn cookie(&mut self, hit: &'h Hit) {
         self.by_cookie = true;
+        // Mostly there is one field with one cookie: no need to look for others.
+        if let Some(field) = hit.only_cookie_field()
+            && let Some(only) = value_of(field.as_bytes(), self.cookie_name)
+            && only.len() == WIRE
+            && self.claim.is_none()
+        {
+            self.claim = Some(only);
+        } else {
+            self.cookies(hit);
+        }
+    }
+
+    #[inline(never)]
+    fn cookies(&mut self, hit: &'h Hit) {
         for field in hit.headers().get_all(header::COOKIE) {
-            // Mostly it is the only one: no need to look for others.
-            match value_of(field.as_bytes(), self.cookie_name).filter(|value| value.len() == WIRE) {
-                Some(only) => self.claim(Cow::Borrowed(only)),
-                None => values_in(field, self.cookie_name).for_each(|value| self.claim(value.into())),
-            }
+            values_in(field, self.cookie_name).for_each(|value| self.claim(value.into()));
         }
     }
 
@@ -90,17 +126,17 @@ impl<'h> Identity<'h> {
                 Cow::Owned(value) => Cow::Owned(value.into_bytes()),
             });
         }
-        self.by_param = Some(name.to_owned());
+        self.rare().cut.visitor_param = Some(name.to_owned());
     }
 
     /// The visitor is whoever sends this value, as it is: only for values that nobody else can send.
     pub fn named(&mut self, value: impl Into<Cow<'h, [u8]>>) {
-        self.named = Some(value.into());
+        self.rare().named = Some(value.into());
     }
 
     /// Divides the visitor's sessions: hits with another value belong to another session.
     pub fn label(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        let hasher = self.labels.get_or_insert_with(SipHasher13::new);
+        let hasher = self.rare().labels.get_or_insert_with(SipHasher13::new);
         for part in [name.as_bytes(), value.as_ref()] {
             hasher.write_usize(part.len());
             hasher.write(part);
@@ -112,30 +148,40 @@ impl<'h> Identity<'h> {
         let value = hit.param(name).unwrap_or_default();
         self.label(name, value.as_bytes());
         if !value.is_empty() {
-            self.carried.push((name.to_owned(), value.into_owned()));
+            self.rare().cut.params.push((name.to_owned(), value.into_owned()));
         }
     }
 
     fn claim(&mut self, value: Cow<'h, [u8]>) {
-        if let Some(free) = self.claims.iter_mut().find(|claim| claim.is_none()) {
-            *free = Some(value);
+        let claims = &mut self.rare().more_claims;
+        if claims.len() < CLAIMS {
+            claims.push(value);
         }
     }
 
+    fn rare(&mut self) -> &mut Rare<'h> {
+        self.rare.get_or_insert_default()
+    }
+
     pub(crate) fn claims(&self) -> impl Iterator<Item = &[u8]> {
-        self.claims.iter().flatten().map(|claim| &**claim)
+        let more = self.rare.as_ref().map_or(&[][..], |rare| &rare.more_claims);
+        self.claim.into_iter().chain(more.iter().map(|claim| &**claim))
+    }
+
+    /// The one thing that most hits tell.
+    pub(crate) fn only_claim(&self) -> Option<&[u8]> {
+        self.claim.filter(|_| self.rare.is_none())
     }
 
     pub(crate) fn name(&self) -> Option<&[u8]> {
-        self.named.as_deref()
+        self.rare.as_ref()?.named.as_deref()
     }
 
     /// The session's label among the visitor's: the flow, and whatever divides it.
     pub(crate) fn session_label(&self, flow: u16) -> u64 {
-        match &self.labels {
+        match self.rare.as_ref().and_then(|rare| rare.labels) {
             None => u64::from(flow),
-            Some(labels) => {
-                let mut hasher = *labels;
+            Some(mut hasher) => {
                 hasher.write_u16(flow);
                 hasher.finish()
             }
@@ -143,12 +189,8 @@ impl<'h> Identity<'h> {
     }
 
     pub(crate) fn into_cut(self) -> Cut {
-        Cut {
-            named: self.named.is_some(),
-            by_cookie: self.by_cookie,
-            visitor_param: self.by_param,
-            carried: self.carried,
-        }
+        let named = self.name().is_some();
+        Cut { named, by_cookie: self.by_cookie, carried: self.rare.map(|rare| Box::new(rare.cut)) }
     }
 }
 
@@ -353,8 +395,8 @@ mod tests {
         let mut identity = Identity::new("sid");
         Map::by_param("sid").param("x").identify(&hit, &mut identity);
         let cut = identity.into_cut();
-        assert_eq!(cut.visitor_param.as_deref(), Some("sid"));
-        assert_eq!(cut.carried, [("x".to_owned(), "1".to_owned())]);
+        assert_eq!(cut.visitor_param(), Some("sid"));
+        assert_eq!(cut.params(), [("x".to_owned(), "1".to_owned())]);
     }
 
     #[test]

@@ -71,6 +71,17 @@ impl Core {
     }
 
     fn whose(&self, identity: &Identity<'_>, label: u64, hit: &Hit) -> Whose {
+        if let Some(claim) = identity.only_claim()
+            && let Some(id) = self.keys.verify(claim)
+            && let Found::Session(session, grew) = self.table.find(id, label, self.clock.now())
+        {
+            return Whose::Session(session, grew);
+        }
+        self.whose_else(identity, label, hit)
+    }
+
+    #[inline(never)]
+    fn whose_else(&self, identity: &Identity<'_>, label: u64, hit: &Hit) -> Whose {
         let now = self.clock.now();
         let mut visitor = None;
         if let Some(name) = identity.name() {
@@ -94,7 +105,7 @@ impl Core {
     }
 
     fn deliver(self: &Arc<Self>, session: &Arc<Session>, mut hit: Box<Hit>) {
-        if hit.cut.visitor_param.is_some() {
+        if hit.cut.visitor_param().is_some() {
             self.carry_visitor(session.visitor(), &mut hit);
         }
         match session.attend(session.send(crate::session::queue::Message::Hit(hit))) {
@@ -173,15 +184,14 @@ impl Core {
     /// Tells a visitor their new id, in place of one that this response told already.
     pub(crate) fn reintroduce(&self, session: &Session, hit: &mut Hit) {
         self.introduce(session, hit);
-        hit.cut.carried.retain(|(name, _)| Some(name) != hit.cut.visitor_param.as_ref());
         self.carry_visitor(session.visitor(), hit);
     }
 
     /// Links of the page carry the visitor's id where it stands in the URL, and tell it to no other site.
     #[cold]
     fn carry_visitor(&self, visitor: VisitorId, hit: &mut Hit) {
-        if let Some(name) = &hit.cut.visitor_param {
-            hit.cut.carried.push((name.clone(), self.keys.sign(visitor)));
+        if hit.cut.visitor_param().is_some() {
+            hit.cut.carry_visitor(self.keys.sign(visitor));
             hit.reply.rare().headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         }
     }

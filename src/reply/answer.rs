@@ -3,16 +3,17 @@
 //! A session that answers at once leaves its response on a desk, for the call that brought the hit and is still on
 //! this thread's stack: no memory is allocated and no other thread is told. Any other answer goes through a channel.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
-use super::body::Body;
+use super::Body;
+use crate::hit::Hit;
 use crate::server::BoxFuture;
 
 /// How a response gets back to who waits for it. Dropped unused, it answers 503.
@@ -20,7 +21,7 @@ pub(crate) struct Back(Way);
 
 enum Way {
     Desk(u64),
-    Channel(oneshot::Sender<Response<Body>>),
+    Channel(oneshot::Sender<Outcome>),
     /// Nobody waits, or it was sent.
     Nowhere,
 }
@@ -28,65 +29,54 @@ enum Way {
 /// One call at a time has it; a call within a session's run has it meanwhile.
 struct Desk {
     /// How many calls there were.
-    calls: u64,
+    calls: Cell<u64>,
     /// Whose it is.
-    call: u64,
-    left: Place,
+    call: Cell<u64>,
+    left: Cell<Left>,
 }
 
-/// Where a response is.
-enum Place {
-    /// Not here.
-    Nowhere,
-    /// The session has answered.
-    Here(Response<Body>),
-    /// The session will.
-    Channel(oneshot::Receiver<Response<Body>>),
-    /// Something else does: a file, or an adapter that reads the body first.
-    Aside(BoxFuture<Response<Body>>),
+#[derive(Default)]
+enum Left {
+    #[default]
+    Nothing,
+    Here(Outcome),
+    /// The session is still at it.
+    Channel(oneshot::Receiver<Outcome>),
 }
 
 thread_local! {
-    static DESK: RefCell<Desk> = const { RefCell::new(Desk { calls: 0, call: 0, left: Place::Nowhere }) };
+    static DESK: Desk = const { Desk { calls: Cell::new(0), call: Cell::new(0), left: Cell::new(Left::Nothing) } };
 }
 
-/// Gives the desk back to the call before, also if this one panics.
+/// What was on the desk before a call, given back also if the call panics.
 struct Before {
     call: u64,
-    left: Place,
+    left: Left,
 }
 
 impl Before {
     /// Takes the desk for a call.
     fn take() -> (u64, Before) {
-        DESK.with_borrow_mut(|desk| {
-            desk.calls += 1;
-            let before = Before { call: desk.call, left: desk.left.take() };
-            desk.call = desk.calls;
-            (desk.call, before)
+        DESK.with(|desk| {
+            let call = desk.calls.get() + 1;
+            desk.calls.set(call);
+            (call, Before { call: desk.call.replace(call), left: desk.left.take() })
+        })
+    }
+
+    /// Gives the desk back and returns what the call left on it.
+    fn give_back(&mut self) -> Left {
+        DESK.with(|desk| {
+            desk.call.set(self.call);
+            desk.left.replace(std::mem::take(&mut self.left))
         })
     }
 }
 
 impl Drop for Before {
     fn drop(&mut self) {
-        let abandoned = DESK.with_borrow_mut(|desk| {
-            desk.call = self.call;
-            let abandoned = desk.left.take();
-            if !matches!(self.left, Place::Nowhere) {
-                desk.left = self.left.take();
-            }
-            abandoned
-        });
-        drop(abandoned);
-    }
-}
-
-impl Place {
-    fn take(&mut self) -> Place {
-        match self {
-            Place::Nowhere => Place::Nowhere,
-            left => std::mem::replace(left, Place::Nowhere),
+        if std::thread::panicking() {
+            drop(self.give_back());
         }
     }
 }
@@ -96,8 +86,8 @@ impl Back {
         Back(Way::Nowhere)
     }
 
-    pub(crate) fn answer(mut self, response: Response<Body>) {
-        self.give(response);
+    pub(crate) fn answer(mut self, outcome: Outcome) {
+        self.give(outcome);
     }
 
     /// The call that brought the hit is about to return: from here on the answer goes through a channel.
@@ -105,14 +95,14 @@ impl Back {
         let Way::Desk(call) = self.0 else { return };
         let (sender, receiver) = oneshot::channel();
         self.0 = Way::Channel(sender);
-        leave(call, Place::Channel(receiver));
+        leave(call, Left::Channel(receiver));
     }
 
-    fn give(&mut self, response: Response<Body>) {
+    fn give(&mut self, outcome: Outcome) {
         match std::mem::replace(&mut self.0, Way::Nowhere) {
-            Way::Desk(call) => leave(call, Place::Here(response)),
+            Way::Desk(call) => leave(call, Left::Here(outcome)),
             // A client that has gone away is no concern of the session's.
-            Way::Channel(sender) => drop(sender.send(response)),
+            Way::Channel(sender) => drop(sender.send(outcome)),
             Way::Nowhere => {}
         }
     }
@@ -121,22 +111,26 @@ impl Back {
 impl Drop for Back {
     fn drop(&mut self) {
         if !matches!(self.0, Way::Nowhere) {
-            self.give(unavailable());
+            self.give(Outcome::response(unavailable()));
         }
     }
 }
 
 /// Leaves something on the desk of the call that is on this thread's stack.
-fn leave(call: u64, left: Place) {
-    DESK.with_borrow_mut(|desk| {
+fn leave(call: u64, left: Left) {
+    DESK.with(|desk| {
         // Another call's desk: a response would go to another client.
-        assert_eq!(desk.call, call, "a reply is deferred before its hit leaves the call that brought it");
-        desk.left = left;
+        assert_eq!(
+            desk.call.get(),
+            call,
+            "a reply is deferred before its hit leaves the call that brought it"
+        );
+        desk.left.set(left);
     });
 }
 
 fn unavailable() -> Response<Body> {
-    let mut response = Response::new(Body::from(Bytes::from_static(b"Please try again in a moment.\n")));
+    let mut response = Response::new(Bytes::from_static(b"Please try again in a moment.\n").into());
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -146,19 +140,76 @@ fn unavailable() -> Response<Body> {
     response
 }
 
-/// What a request is answered with, once: the future an adapter awaits.
-pub struct Answer(Place);
+/// What gets back to who waits: a pointer, since it is moved often.
+pub(crate) enum Outcome {
+    /// The hit, with its reply complete.
+    Hit(Box<Hit>),
+    Response(Box<Response<Body>>),
+}
 
-impl Answer {
-    /// Brings a hit with its way back, and takes what is answered at once.
-    pub(crate) fn to(bring: impl FnOnce(Back)) -> Self {
-        let (call, _before) = Before::take();
-        bring(Back(Way::Desk(call)));
-        Answer(DESK.with_borrow_mut(|desk| desk.left.take()))
+impl Outcome {
+    pub(super) fn response(response: Response<Body>) -> Self {
+        Outcome::Response(Box::new(response))
     }
 
+    fn into_response(self) -> Response<Body> {
+        match self {
+            Outcome::Hit(hit) => hit.into_response(),
+            Outcome::Response(response) => *response,
+        }
+    }
+}
+
+/// A complete response on its way: nothing can happen to it any more but being sent.
+pub(crate) enum Ready {
+    Whole(Box<Hit>),
+    Tail(mpsc::OwnedPermit<Bytes>, Bytes),
+}
+
+impl Ready {
+    pub(crate) fn send(self) {
+        match self {
+            Ready::Whole(mut hit) => hit.reply.take_back().answer(Outcome::Hit(hit)),
+            Ready::Tail(last, chunk) => drop(last.send(chunk)),
+        }
+    }
+}
+
+/// What a request is answered with, once: the future an adapter awaits.
+pub struct Answer(When);
+
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
+enum When {
+    /// The session has answered.
+    Now(Option<Response<Body>>),
+    /// The session will.
+    Later(oneshot::Receiver<Outcome>),
+    /// Something else does: a file, or an adapter that reads the body first.
+    Aside(BoxFuture<Response<Body>>),
+}
+
+impl Answer {
     pub(crate) fn aside(answer: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
-        Answer(Place::Aside(Box::pin(answer)))
+        Answer(When::Aside(Box::pin(answer)))
+    }
+}
+
+/// A call that brings a hit: from the way back that the hit is given, to what is answered.
+pub(crate) struct Call(Before);
+
+impl Call {
+    pub(crate) fn begin() -> (Call, Back) {
+        let (call, before) = Before::take();
+        (Call(before), Back(Way::Desk(call)))
+    }
+
+    /// Takes what is answered at once. The hit is over then: an adapter has the memory of its head again.
+    pub(crate) fn end(mut self) -> Answer {
+        Answer(match self.0.give_back() {
+            Left::Here(outcome) => When::Now(Some(outcome.into_response())),
+            Left::Channel(receiver) => When::Later(receiver),
+            Left::Nothing => unreachable!("a reply answers, is deferred, or is dropped and answers"),
+        })
     }
 }
 
@@ -167,17 +218,14 @@ impl Future for Answer {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            Place::Channel(answer) => {
-                let answer = ready!(Pin::new(answer).poll(cx));
-                Poll::Ready(answer.expect("a reply answers when it is dropped"))
+            When::Now(response) => {
+                Poll::Ready(response.take().expect("an answer is not polled after it was ready"))
             }
-            Place::Aside(answer) => answer.as_mut().poll(cx),
-            here => match here.take() {
-                Place::Here(response) => Poll::Ready(response),
-                _ => unreachable!(
-                    "a reply answers, is deferred, or is dropped and answers; and it is taken once"
-                ),
-            },
+            When::Later(answer) => {
+                let outcome = ready!(Pin::new(answer).poll(cx));
+                Poll::Ready(outcome.expect("a reply answers when it is dropped").into_response())
+            }
+            When::Aside(answer) => answer.as_mut().poll(cx),
         }
     }
 }

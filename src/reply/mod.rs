@@ -4,7 +4,6 @@ mod answer;
 mod body;
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -12,31 +11,13 @@ use http::{Response, StatusCode};
 use tokio::sync::mpsc;
 
 pub use answer::Answer;
-pub(crate) use answer::Back;
+pub(crate) use answer::{Back, Call, Outcome, Ready};
 pub use body::Body;
 
 use crate::page::Frames;
 
 /// Chunks that wait for a slow client before `flush` waits too.
 const CHUNKS: usize = 4;
-
-/// The header fields of a page.
-static USUAL: LazyLock<HeaderMap> = LazyLock::new(|| {
-    [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ]
-    .into_iter()
-    .collect()
-});
-
-/// Those of a page that tells its visitor a new id.
-static FIRST: LazyLock<HeaderMap> = LazyLock::new(|| {
-    let mut fields = USUAL.clone();
-    fields.insert(header::SET_COOKIE, HeaderValue::from_static(""));
-    fields
-});
 
 /// The response being made, and whom it goes to. Dropped unfinished, it answers 503.
 pub(crate) struct Reply {
@@ -47,6 +28,8 @@ pub(crate) struct Reply {
     pub(crate) overflow: bool,
     /// What was printed and not sent yet.
     pub(crate) out: String,
+    /// Set when it is complete.
+    body: Option<Body>,
     rare: Option<Box<Rare>>,
 }
 
@@ -97,6 +80,7 @@ impl Reply {
             sensitive: false,
             overflow: false,
             out: String::new(),
+            body: None,
             rare: None,
         }
     }
@@ -171,8 +155,8 @@ impl Reply {
             self.out.insert_str(0, &head);
             let (chunks, receiver) = mpsc::channel(CHUNKS);
             let last = chunks.clone().try_reserve_owned().expect("a new channel has room");
-            let back = std::mem::replace(&mut self.back, Back::nowhere());
-            back.answer(self.respond(Body::stream(receiver)));
+            let response = self.respond(HeaderMap::new(), Body::stream(receiver));
+            self.take_back().answer(Outcome::response(response));
             self.rare().stream = Some(Stream { chunks, last, tail });
         }
         let out = std::mem::take(&mut self.out).into();
@@ -192,49 +176,65 @@ impl Reply {
     }
 
     /// Completes the response. With `keep` returns it also as a page that can be given again, unless it was streamed.
-    pub(crate) fn finish(mut self, frames: &Frames, mount: &str, keep: bool) -> (Ready, Option<Kept>) {
+    pub(crate) fn complete(&mut self, frames: &Frames, mount: &str, keep: bool) -> Complete {
         if self.rare.is_some() || keep {
-            return self.finish_rare(frames, mount, keep);
+            return self.complete_rare(frames, mount, keep);
         }
-        let body = self.page(frames, mount).into();
-        let response = self.respond(body);
-        (Ready::Whole(self.back, response), None)
+        self.body = Some(self.page(frames, mount).into());
+        Complete::Whole(None)
     }
 
     #[inline(never)]
-    fn finish_rare(mut self, frames: &Frames, mount: &str, keep: bool) -> (Ready, Option<Kept>) {
+    fn complete_rare(&mut self, frames: &Frames, mount: &str, keep: bool) -> Complete {
         if let Some(Stream { chunks: _, last, tail }) = self.rare().stream.take() {
             self.out.push_str(&tail);
-            return (Ready::Tail(last, self.out.into()), None);
+            return Complete::Tail(last, std::mem::take(&mut self.out).into());
         }
         let body = self.rare().raw.take().unwrap_or_else(|| self.page(frames, mount));
-        let response = self.respond(body.clone().into());
-        let kept =
-            keep.then(|| Kept { status: response.status(), headers: response.headers().clone(), body });
-        (Ready::Whole(self.back, response), kept)
+        let kept = keep.then(|| {
+            let mut headers = HeaderMap::new();
+            self.fill(&mut headers);
+            Kept { status: self.status, headers, body: body.clone() }
+        });
+        self.body = Some(body.into());
+        Complete::Whole(kept)
+    }
+
+    /// The response, once it is complete. `headers` is memory for its fields.
+    pub(crate) fn into_response(mut self, headers: HeaderMap) -> Response<Body> {
+        let body = self.body.take().unwrap_or_else(|| Bytes::new().into());
+        self.respond(headers, body)
+    }
+
+    pub(crate) fn take_back(&mut self) -> Back {
+        std::mem::replace(&mut self.back, Back::nowhere())
     }
 
     fn page(&self, frames: &Frames, mount: &str) -> Bytes {
+        if self.rare.is_none()
+            && !self.status.is_redirection()
+            && !is_whole(&self.out)
+            && let Some((head, tail)) = frames.plain()
+        {
+            return concat([head, &self.out, tail]);
+        }
         let (head, tail) = self.wrap(frames, mount);
-        let mut page = String::with_capacity(head.len() + self.out.len() + tail.len());
-        page.push_str(&head);
-        page.push_str(&self.out);
-        page.push_str(&tail);
-        page.into()
+        concat([&head, &self.out, &tail])
     }
 
     /// Answers with a page that was kept, and this hit's own cookies.
-    pub(crate) fn repeat(self, kept: &Kept) {
-        let mut response = Response::new(Body::from(kept.body.clone()));
+    pub(crate) fn repeat(mut self, kept: &Kept) {
+        let mut response = Response::new(kept.body.clone().into());
         *response.status_mut() = kept.status;
         let headers = response.headers_mut();
         headers.clone_from(&kept.headers);
+        let back = self.take_back();
         if let Some(rare) = self.rare {
             for cookie in rare.headers.get_all(header::SET_COOKIE).iter().cloned().chain(rare.introduction) {
                 headers.append(header::SET_COOKIE, cookie);
             }
         }
-        self.back.answer(response);
+        back.answer(Outcome::response(response));
     }
 
     /// What stands before and after the printed text.
@@ -247,64 +247,72 @@ impl Reply {
         frames.around(mount, rare.and_then(|rare| rare.title.as_deref()))
     }
 
-    /// The response with the header fields that every one has.
-    fn respond(&mut self, body: Body) -> Response<Body> {
+    fn respond(&self, mut headers: HeaderMap, body: Body) -> Response<Body> {
+        headers.clear();
+        self.fill(&mut headers);
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        match self.rare.as_deref_mut() {
-            None => headers.clone_from(&USUAL),
-            Some(rare) => rare.fill(headers),
+        *response.headers_mut() = headers;
+        response
+    }
+
+    /// Fills an empty map with the header fields, all but what depends on the body.
+    fn fill(&self, headers: &mut HeaderMap) {
+        headers.append(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.append(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        headers.append(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(rare) = &self.rare {
+            rare.fill(headers);
         }
         if self.sensitive {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
-        response
     }
 }
 
 impl Rare {
     #[inline(never)]
-    fn fill(&mut self, headers: &mut HeaderMap) {
-        match self.introduction.take() {
-            None => headers.clone_from(&USUAL),
-            Some(introduction) => {
-                headers.clone_from(&FIRST);
-                headers.insert(header::SET_COOKIE, introduction);
-            }
-        }
-        for name in self.headers.keys().filter(|name| **name != header::SET_COOKIE) {
+    fn fill(&self, headers: &mut HeaderMap) {
+        for name in self.headers.keys() {
             headers.remove(name);
         }
         for (name, value) in &self.headers {
             headers.append(name, value.clone());
         }
-        if let Some(kind) = self.content_type.take() {
-            headers.insert(header::CONTENT_TYPE, kind);
+        if let Some(kind) = &self.content_type {
+            headers.insert(header::CONTENT_TYPE, kind.clone());
+        }
+        if let Some(introduction) = &self.introduction {
+            headers.append(header::SET_COOKIE, introduction.clone());
         }
     }
 }
 
-/// A complete response on its way: nothing can happen to it any more but being sent.
-pub(crate) enum Ready {
-    Whole(Back, Response<Body>),
+/// What became of a response that was completed.
+pub(crate) enum Complete {
+    /// It is whole, and can be given again if it was to be kept.
+    Whole(Option<Kept>),
+    /// Its head was sent before: this is the last of its body.
     Tail(mpsc::OwnedPermit<Bytes>, Bytes),
-}
-
-impl Ready {
-    pub(crate) fn send(self) {
-        match self {
-            Ready::Whole(back, response) => back.answer(response),
-            Ready::Tail(last, chunk) => drop(last.send(chunk)),
-        }
-    }
 }
 
 /// Whether the program printed a whole document: then no layout goes around it.
 fn is_whole(out: &str) -> bool {
-    let start = out.trim_start().as_bytes();
-    let begins = |with: &[u8]| start.len() >= with.len() && start[..with.len()].eq_ignore_ascii_case(with);
-    begins(b"<!doctype") || begins(b"<html")
+    let start = out.as_bytes().trim_ascii_start();
+    // Most pages begin with another element.
+    matches!(start, [b'<', b'!' | b'h' | b'H', b'd' | b'D' | b't' | b'T', ..]) && {
+        let begins =
+            |with: &[u8]| start.len() >= with.len() && start[..with.len()].eq_ignore_ascii_case(with);
+        begins(b"<!doctype") || begins(b"<html")
+    }
+}
+
+fn concat(parts: [&str; 3]) -> Bytes {
+    let mut page = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+    for part in parts {
+        page.extend_from_slice(part.as_bytes());
+    }
+    page.into()
 }
 
 /// A response that can be given again.

@@ -132,11 +132,11 @@ impl<'c, T> Choices<'c, T> {
 
     /// The same place, with what the session's links carry on.
     fn action(&self) -> String {
-        if self.cut.carried.is_empty() {
+        if self.cut.params().is_empty() {
             return "?".to_owned();
         }
         let mut query = form_urlencoded::Serializer::new(String::from("?"));
-        query.extend_pairs(&self.cut.carried).finish()
+        query.extend_pairs(self.cut.params()).finish()
     }
 }
 
@@ -153,7 +153,7 @@ impl<T, V: Serialize, R: Render> Render for Link<'_, '_, T, V, R> {
         if buffer.capacity() - buffer.len() < LINK_BYTES {
             grow(buffer);
         }
-        if self.choices.cut.carried.is_empty() {
+        if self.choices.cut.params().is_empty() {
             buffer.push_str(concat!("<a href=\"?", param!(), "="));
         } else {
             buffer.push_str("<a href=\"");

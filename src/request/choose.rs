@@ -220,15 +220,26 @@ where
 
     /// Decides on a hit: takes it and returns its value, or shows it the page.
     fn consider(&mut self, hit: Box<Hit>, standing: &Standing) -> Result<Option<T>, Error> {
-        let session = self.asking.session();
-        let (notice, used) = match verdict::<T, K>(session, &hit, standing) {
+        match verdict::<T, K>(self.asking.session(), &hit, standing) {
             Verdict::Take(value, answer) => {
                 self.asking.taken(hit, answer);
-                return Ok(Some(value));
+                Ok(Some(value))
             }
-            Verdict::Find(part, answer) => (None, Some((part, answer))),
-            Verdict::Redraw(notice) => (notice, None),
-        };
+            Verdict::Find(part, answer) => self.redraw(hit, standing, None, Some((part, answer))),
+            Verdict::Redraw(notice) => self.redraw(hit, standing, notice, None),
+        }
+    }
+
+    /// Draws the page again, to find what was used on it or to show it.
+    #[inline(never)]
+    fn redraw(
+        &mut self,
+        hit: Box<Hit>,
+        standing: &Standing,
+        notice: Option<Notice>,
+        used: Option<(u32, Answered)>,
+    ) -> Result<Option<T>, Error> {
+        let session = self.asking.session();
         // While the page is drawn the hit is in the session's hand: if drawing fails, the failure answers it.
         let hand = InHand::new(session, hit);
         let submitted = used.map(|(part, _)| (part, hand.hit()));

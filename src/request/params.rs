@@ -36,7 +36,7 @@ impl Request {
 
 /// The parameters that are the program's: not the token, not the visitor's id.
 fn visible(hit: &Hit) -> impl Iterator<Item = (String, String)> {
-    let visitor = hit.cut.visitor_param.as_deref();
+    let visitor = hit.cut.visitor_param();
     hit.params()
         .filter(move |(name, _)| name != step::PARAM && Some(&**name) != visitor)
         .map(|(name, value)| (name.into_owned(), value.into_owned()))

@@ -79,12 +79,15 @@ impl Store {
 mod tests {
     use super::*;
     use crate::page::Frames;
-    use crate::reply::{Back, Reply};
+    use crate::reply::{Back, Complete, Reply};
 
     fn page(bytes: usize) -> Kept {
         let mut reply = Reply::new(Back::nowhere());
         reply.rare().raw = Some(vec![b'x'; bytes].into());
-        reply.finish(&Frames::default(), "", true).1.expect("asked for")
+        match reply.complete(&Frames::default(), "", true) {
+            Complete::Whole(Some(kept)) => kept,
+            _ => panic!("asked for"),
+        }
     }
 
     #[test]

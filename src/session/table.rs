@@ -4,9 +4,8 @@
 //! entry holds 32 bits of the visitor's id and the second it was last used: expiry and growth scan entries and touch
 //! no session. Nothing is dropped and no other code runs under a shard's lock; what is removed is handed out.
 
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry as TableEntry;
@@ -81,8 +80,19 @@ pub(crate) enum Full {
     Server,
 }
 
+/// A lock and what it guards in one cache line.
+#[derive(Default)]
+#[repr(align(64))]
+struct Line(Mutex<Shard>);
+
+impl Line {
+    fn lock(&self) -> MutexGuard<'_, Shard> {
+        self.0.lock().expect("no code panics while it holds a shard")
+    }
+}
+
 pub(crate) struct Table {
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Line]>,
     /// Seconds a grown session may be idle: mostly less than a newborn's.
     idle: u32,
     alive: AtomicUsize,
@@ -94,7 +104,7 @@ impl Table {
     pub(crate) fn new(limits: &Limits) -> Self {
         Table {
             idle: seconds(limits.idle),
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            shards: (0..SHARDS).map(|_| Line::default()).collect(),
             alive: AtomicUsize::new(0),
             newborns: AtomicUsize::new(0),
             lingering: AtomicUsize::new(0),
@@ -225,7 +235,7 @@ impl Table {
 
     /// Removes what is over at second `now` and returns it: the sessions to tell. Tombstones just go.
     pub(crate) fn expire(&self, at: usize, now: u32, limits: &Limits) -> Vec<Arc<Session>> {
-        let mut shard = self.shards[at].lock().expect("no code panics while it holds a shard");
+        let mut shard = self.shards[at].lock();
         if now < shard.due && now < shard.life_due {
             return Vec::new();
         }
@@ -263,7 +273,7 @@ impl Table {
         }
         let mut serials = Vec::with_capacity(newborns);
         for shard in &self.shards {
-            let shard = shard.lock().expect("no code panics while it holds a shard");
+            let shard = shard.lock();
             let young = shard.entries.iter().filter(|entry| entry.seen.life() == Life::Newborn);
             serials.extend(young.map(|entry| entry.session.serial));
         }
@@ -278,7 +288,7 @@ impl Table {
     fn shed_until(&self, serial: u64) -> Vec<Arc<Session>> {
         let mut shed = Vec::new();
         for shard in &self.shards {
-            let mut shard = shard.lock().expect("no code panics while it holds a shard");
+            let mut shard = shard.lock();
             shed.extend(
                 shard
                     .entries
@@ -292,7 +302,7 @@ impl Table {
     pub(crate) fn drain(&self) -> Vec<Arc<Session>> {
         let mut all = Vec::new();
         for shard in &self.shards {
-            let mut shard = shard.lock().expect("no code panics while it holds a shard");
+            let mut shard = shard.lock();
             all.extend(shard.entries.drain());
         }
         self.sort_out(all)
@@ -301,7 +311,7 @@ impl Table {
     /// Looks through everything: for the rare case that somebody wants a name.
     pub(crate) fn by_serial(&self, serial: u64) -> Option<Arc<Session>> {
         self.shards.iter().find_map(|shard| {
-            let shard = shard.lock().expect("no code panics while it holds a shard");
+            let shard = shard.lock();
             shard
                 .entries
                 .iter()
@@ -340,8 +350,8 @@ impl Table {
         }
     }
 
-    fn shard(&self, visitor: VisitorId) -> std::sync::MutexGuard<'_, Shard> {
-        self.shards[shard_of(visitor)].lock().expect("no code panics while it holds a shard")
+    fn shard(&self, visitor: VisitorId) -> MutexGuard<'_, Shard> {
+        self.shards[shard_of(visitor)].lock()
     }
 
     /// The session's entry, wherever a renaming has just put it. It may be over at second `due`, not before.
@@ -369,7 +379,7 @@ impl Table {
         &self,
         from: VisitorId,
         to: VisitorId,
-    ) -> (std::sync::MutexGuard<'_, Shard>, Option<std::sync::MutexGuard<'_, Shard>>) {
+    ) -> (MutexGuard<'_, Shard>, Option<MutexGuard<'_, Shard>>) {
         let (from_at, to_at) = (shard_of(from), shard_of(to));
         if from_at == to_at {
             return (self.shard(from), None);
