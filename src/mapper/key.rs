@@ -73,10 +73,17 @@ impl Keys {
 
     /// The id as a client may hold it.
     pub(crate) fn sign(&self, id: VisitorId) -> String {
-        let mut bytes = [0; BYTES];
+        let mut wire = String::with_capacity(WIRE);
+        self.sign_to(id, &mut wire);
+        wire
+    }
+
+    /// Adds the id as a client may hold it.
+    pub(crate) fn sign_to(&self, id: VisitorId, wire: &mut String) {
+        let (mut bytes, mut digits) = ([0; BYTES], [0; WIRE]);
         bytes[..16].copy_from_slice(&id.to_bytes());
         bytes[16..].copy_from_slice(&self.signing.hash(&id.to_bytes()).to_le_bytes());
-        const_hex::encode(bytes)
+        wire.push_str(const_hex::encode_to_str(bytes, &mut digits).expect("two digits a byte"));
     }
 
     /// The id if one of our keys signed it.

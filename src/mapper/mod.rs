@@ -11,6 +11,7 @@ pub(crate) mod rotate;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::engine::Core;
@@ -21,8 +22,11 @@ use crate::session::drive::Refused;
 use crate::session::table::{Found, Full};
 pub(crate) use identify::Cut;
 pub use identify::{Identity, Map, Mapper};
-use key::VisitorId;
+use key::{VisitorId, WIRE};
 pub use purpose::Purpose;
+
+/// What is said of the cookie that names a visitor.
+const INTRODUCTION: &str = "; Path=/; HttpOnly; SameSite=Lax";
 
 /// Whose hit it is, after the claims were checked.
 enum Whose {
@@ -174,10 +178,12 @@ impl Core {
     /// Tells a visitor their id.
     pub(crate) fn introduce(&self, session: &Session, hit: &mut Hit) {
         if hit.cut.by_cookie {
-            let id = self.keys.sign(session.visitor());
-            let cookie = [&self.cookie, "=", &id, "; Path=/; HttpOnly; SameSite=Lax"].concat();
-            let value = HeaderValue::try_from(cookie).expect("the cookie's name was checked at the start");
-            hit.reply.rare().introduction = Some(value);
+            let mut cookie = String::with_capacity(self.cookie.len() + WIRE + INTRODUCTION.len() + 1);
+            cookie.extend([&self.cookie, "="]);
+            self.keys.sign_to(session.visitor(), &mut cookie);
+            cookie.push_str(INTRODUCTION);
+            let value = HeaderValue::from_maybe_shared(Bytes::from(cookie));
+            hit.reply.introduction = Some(value.expect("the cookie's name was checked at the start"));
         }
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct Reply {
     pub(crate) overflow: bool,
     /// What was printed and not sent yet.
     pub(crate) out: String,
+    /// Tells the visitor a new id.
+    pub(crate) introduction: Option<HeaderValue>,
     /// Set when it is complete.
     body: Option<Body>,
     rare: Option<Box<Rare>>,
@@ -38,8 +40,6 @@ pub(crate) struct Reply {
 pub(crate) struct Rare {
     /// Set by the program, or for this page alone.
     pub(crate) headers: HeaderMap,
-    /// Tells the visitor a new id.
-    pub(crate) introduction: Option<HeaderValue>,
     pub(crate) title: Option<String>,
     /// Set where the response is not a page of ours: no layout around it.
     pub(crate) content_type: Option<HeaderValue>,
@@ -80,6 +80,7 @@ impl Reply {
             sensitive: false,
             overflow: false,
             out: String::new(),
+            introduction: None,
             body: None,
             rare: None,
         }
@@ -228,12 +229,13 @@ impl Reply {
         *response.status_mut() = kept.status;
         let headers = response.headers_mut();
         headers.clone_from(&kept.headers);
-        let back = self.take_back();
-        if let Some(rare) = self.rare {
-            for cookie in rare.headers.get_all(header::SET_COOKIE).iter().cloned().chain(rare.introduction) {
-                headers.append(header::SET_COOKIE, cookie);
+        if let Some(rare) = &self.rare {
+            for cookie in rare.headers.get_all(header::SET_COOKIE) {
+                headers.append(header::SET_COOKIE, cookie.clone());
             }
         }
+        headers.extend(self.introduction.take().map(|introduction| (header::SET_COOKIE, introduction)));
+        let back = self.take_back();
         back.answer(Outcome::response(response));
     }
 
@@ -264,6 +266,9 @@ impl Reply {
         if let Some(rare) = &self.rare {
             rare.fill(headers);
         }
+        if let Some(introduction) = &self.introduction {
+            headers.append(header::SET_COOKIE, introduction.clone());
+        }
         if self.sensitive {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
@@ -281,9 +286,6 @@ impl Rare {
         }
         if let Some(kind) = &self.content_type {
             headers.insert(header::CONTENT_TYPE, kind.clone());
-        }
-        if let Some(introduction) = &self.introduction {
-            headers.append(header::SET_COOKIE, introduction.clone());
         }
     }
 }
