@@ -1,6 +1,7 @@
 //! The ceiling: a bare hyper hello with the settings, head checks, headers and body length of the library's counter.
 //!
-//! `BODY_LEN` gives the length of the body. It keeps no sessions.
+//! `BODY_LEN` gives the length of the body. It keeps no sessions: its page always has the same count and link, so that
+//! the generator reads it like any other.
 
 use std::convert::Infallible;
 use std::future;
@@ -16,7 +17,7 @@ use hyper::{Request, Response, StatusCode};
 
 fn main() -> io::Result<()> {
     let length = serve::number_from_env("BODY_LEN").unwrap_or(256);
-    let body = Bytes::from(vec![b'.'; length]);
+    let body = Bytes::from(format!("{:.<length$}", "Count: 0<a href=\"?_t=x\">++</a>"));
     serve::run(service_fn(move |request| future::ready(Ok::<_, Infallible>(answer(&request, &body)))))
 }
 
