@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 
 use crate::flow::Flow;
@@ -86,28 +86,13 @@ impl Engine {
 
     /// [`answer`](Self::answer) for adapters that have the parts: moving them twice costs.
     pub(crate) fn answer_parts(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
-        if tracing::enabled!(target: "continuity::access", tracing::Level::DEBUG) {
-            return self.answer_and_log(head, body, peer);
+        match Access::of(&head) {
+            None => self.serve(head, body, peer),
+            Some(access) => access.log(self.serve(head, body, peer)),
         }
-        self.serve(head, body, peer)
     }
 
-    #[cold]
-    fn answer_and_log(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
-        let started = Instant::now();
-        let (method, path) = (head.method.clone(), head.uri.path().to_owned());
-        let answer = self.serve(head, body, peer);
-        Answer::aside(async move {
-            let response = answer.await;
-            tracing::debug!(
-                target: "continuity::access", %method, path = %Line(path), status = response.status().as_u16(),
-                micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX), "hit"
-            );
-            response
-        })
-    }
-
-    fn serve(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
+    pub(crate) fn serve(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
         let core = &self.0;
         if head.uri.path() == core.health {
             return Answer::aside(std::future::ready(health()));
@@ -147,6 +132,38 @@ impl Engine {
     /// How many sessions are alive.
     pub fn sessions(&self) -> usize {
         self.0.table.alive()
+    }
+}
+
+/// A line of the access log, if anybody reads it.
+pub(crate) struct Access {
+    started: Instant,
+    method: Method,
+    path: String,
+}
+
+impl Access {
+    pub(crate) fn of(head: &Parts) -> Option<Access> {
+        let read = tracing::enabled!(target: "continuity::access", tracing::Level::DEBUG);
+        read.then(|| Access {
+            started: Instant::now(),
+            method: head.method.clone(),
+            path: head.uri.path().to_owned(),
+        })
+    }
+
+    /// Writes the line when there is an answer.
+    #[cold]
+    pub(crate) fn log(self, answer: Answer) -> Answer {
+        Answer::aside(async move {
+            let response = answer.await;
+            let Access { started, method, path } = self;
+            tracing::debug!(
+                target: "continuity::access", %method, path = %Line(path), status = response.status().as_u16(),
+                micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX), "hit"
+            );
+            response
+        })
     }
 }
 

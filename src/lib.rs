@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod flow;
 mod hit;
+mod intake;
 mod limits;
 mod log;
 mod mapper;
