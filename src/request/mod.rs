@@ -11,6 +11,7 @@ mod choose;
 mod cookies;
 mod effect;
 mod form;
+mod json;
 mod params;
 mod response;
 #[cfg(feature = "multipart")]
