@@ -47,6 +47,10 @@ pub(crate) struct Core {
     pub(crate) addresses: Addresses,
     pub(crate) dying: Dying,
     pub(crate) rotated: Rotated,
+    #[cfg(feature = "multipart")]
+    pub(crate) arrivals: Arc<crate::intake::arrivals::Arrivals>,
+    #[cfg(feature = "multipart")]
+    pub(crate) spool: Arc<crate::intake::spool::Spool>,
     pub(crate) clock: Clock,
     pub(crate) gate: Gate,
     pub(crate) runtime: tokio::runtime::Handle,
@@ -78,7 +82,7 @@ impl Engine {
     /// Brings one request to its session; the future is ready when the session has answered. The body is whole; `peer`
     /// is the client's address.
     ///
-    /// A session that waits runs within this call. Dropping the future gives up the answer, not the session.
+    /// A session that waits runs within this call; a form with files is taken apart first, when the future is awaited. Dropping the future gives up the answer, not the session.
     pub fn answer(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Answer {
         let (head, body) = request.into_parts();
         self.answer_parts(head, body, peer)
@@ -101,13 +105,13 @@ impl Engine {
         if core.files.as_ref().is_some_and(|files| files.wants(&head)) {
             return crate::files::answer(Request::from_parts(head, body), core.clone());
         }
+        #[cfg(feature = "multipart")]
+        if !body.is_empty() && crate::intake::multipart::wants(core, &head) {
+            let body = http_body_util::Full::new(body);
+            return Answer::aside(crate::intake::multipart::receive(self.clone(), head, body, peer));
+        }
         Answer::to(|back| {
-            let hit = Hit::new(head, body, peer, Reply::new(back));
-            #[cfg(feature = "multipart")]
-            if let Some(boundary) = hit.boundary() {
-                return crate::request::upload::map(core, hit, boundary);
-            }
-            core.map_checked(hit);
+            core.map_checked(Hit::new(head, body, peer, Reply::new(back)));
         })
     }
 

@@ -3,6 +3,17 @@
 //! A small body is collected in memory. Forms with files are taken apart while they come in: see `multipart`. What is
 //! refused is not read to its end, and says that the connection closes: nothing after it could be understood.
 
+#[cfg(feature = "multipart")]
+pub(crate) mod arrivals;
+#[cfg(feature = "multipart")]
+pub(crate) mod multipart;
+#[cfg(feature = "multipart")]
+mod reading;
+#[cfg(feature = "multipart")]
+pub(crate) mod spool;
+#[cfg(feature = "multipart")]
+pub(crate) mod store;
+
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -53,6 +64,10 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
+    #[cfg(feature = "multipart")]
+    if multipart::wants(&engine.0, &head) {
+        return multipart::receive(engine, head, body, peer).await;
+    }
     match whole(body, engine.limits()).await {
         Ok(body) => engine.serve(head, body, peer).await,
         Err(refusal) => refusal.answer(&engine),

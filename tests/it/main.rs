@@ -23,3 +23,5 @@ mod repeats;
 mod rotation;
 mod sessions;
 mod tidy;
+mod uploading;
+mod uploads;
