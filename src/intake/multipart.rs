@@ -366,3 +366,21 @@ impl<'a> Taking<'a> {
 fn head(field: &Field<'_>) -> usize {
     field.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_bytes_are_cut_their_digest_is_the_same() {
+        let bytes: Vec<u8> = (0..100).collect();
+        let digest = |size: usize| {
+            let mut digest = SipHasher13::new();
+            digest.write_u64(7);
+            bytes.chunks(size).for_each(|piece| digest.write(piece));
+            digest.write_usize(7);
+            digest.finish()
+        };
+        assert!((1..100).all(|size| digest(size) == digest(100)));
+    }
+}

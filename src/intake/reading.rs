@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::Refusal;
 use super::arrivals::Meter;
@@ -18,8 +18,9 @@ pub(super) struct Reading<B> {
     body: Pin<Box<B>>,
     meter: Arc<Meter>,
     most: u64,
-    /// When a body of no bytes would have to be here.
-    due: Instant,
+    started: Instant,
+    /// How long a body of no bytes may take.
+    grace: Duration,
     /// Bytes a second it may not fall below.
     rate: u32,
 }
@@ -31,8 +32,8 @@ where
 {
     pub(super) fn new(body: B, meter: Arc<Meter>, limits: &Limits) -> Self {
         let most = u64::try_from(limits.upload).unwrap_or(u64::MAX);
-        let due = Instant::now() + limits.body_time;
-        Reading { body: Box::pin(body), meter, most, due, rate: limits.upload_rate }
+        let (started, grace, rate) = (Instant::now(), limits.body_time, limits.upload_rate);
+        Reading { body: Box::pin(body), meter, most, started, grace, rate }
     }
 
     /// What comes next; `None` at the end.
@@ -40,7 +41,8 @@ where
         loop {
             // Each byte that came earns time for those to come.
             let earned = Duration::from_secs(self.meter.received() / u64::from(self.rate.max(1)));
-            let frame = timeout_at(self.due + earned, self.body.frame()).await.map_err(|_| Refusal::SLOW)?;
+            let left = self.grace.saturating_add(earned).saturating_sub(self.started.elapsed());
+            let frame = timeout(left, self.body.frame()).await.map_err(|_| Refusal::SLOW)?;
             let Some(frame) = frame else { return Ok(None) };
             let Ok(piece) = frame.map_err(|_| Refusal::BROKEN)?.into_data() else { continue };
             if self.meter.add(piece.len() as u64) > self.most {

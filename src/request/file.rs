@@ -65,7 +65,7 @@ impl Request {
 
 impl<A> Form<'_, A> {
     /// A file to choose, with its error. What was chosen is [`Request::file`] when the form is right; its name is the
-    /// field's value.
+    /// field's value. Where the form is shown again, browsers let it be chosen again.
     pub fn file(&self, field: &str) -> Markup {
         self.file_input(field, false)
     }
