@@ -34,8 +34,7 @@ impl Engine {
     /// A refusal says `Connection: close`: the rest of the body was not read.
     pub fn receive<B>(&self, request: Request<B>, peer: Option<SocketAddr>) -> Answer
     where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let (head, body) = request.into_parts();
         self.receive_parts(head, body, peer)
@@ -44,8 +43,7 @@ impl Engine {
     /// [`receive`](Self::receive) for adapters that have the parts: moving them twice costs.
     pub(crate) fn receive_parts<B>(&self, head: Parts, body: B, peer: Option<SocketAddr>) -> Answer
     where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         if body.is_end_stream() {
             return self.answer_parts(head, Bytes::new(), peer);
@@ -61,8 +59,7 @@ impl Engine {
 
 async fn receive<B>(engine: Engine, head: Parts, body: B, peer: Option<SocketAddr>) -> Response<Body>
 where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     #[cfg(feature = "multipart")]
     if multipart::wants(&engine.0, &head) {
@@ -77,8 +74,7 @@ where
 /// The whole body, within its size and time.
 async fn whole<B>(body: B, limits: &Limits) -> Result<Bytes, Refusal>
 where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
     if body.size_hint().lower() > limits.body as u64 {
         return Err(Refusal::LARGE);

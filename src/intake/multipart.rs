@@ -75,8 +75,7 @@ pub(crate) async fn receive<B>(
     peer: Option<SocketAddr>,
 ) -> Response<Body>
 where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let core = engine.0.clone();
     let mut hit = Hit::new(head, Bytes::new(), peer, Reply::new(Back::nowhere()));
@@ -103,8 +102,7 @@ impl Core {
 
 async fn take<B>(core: &Arc<Core>, hit: &mut Hit, body: B) -> Result<Sent, Refusal>
 where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     if hit.is_submit_from_elsewhere() {
         return Err(Refusal::new(StatusCode::FORBIDDEN, FROM_ELSEWHERE));
@@ -180,8 +178,7 @@ pub(super) struct Parts<B> {
 
 impl<B> Parts<B>
 where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
     fn new(body: B, boundary: String, place: &Place, limits: &Limits) -> Self {
         let feed = Feed::default();
@@ -276,8 +273,7 @@ impl<'a> Taking<'a> {
 
     async fn part<B>(&mut self, parts: &mut Parts<B>, mut field: Field<'static>) -> Result<(), Refusal>
     where
-        B: http_body::Body<Data = Bytes>,
-        B::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
     {
         let limits = &self.core.limits;
         if self.sent.fields.len() >= limits.params {
@@ -289,6 +285,7 @@ impl<'a> Taking<'a> {
             return Err(Refusal::ODD);
         }
         self.note(name.as_bytes());
+        self.digest.write_u8(u8::from(file.is_some()));
         self.note(file.as_deref().unwrap_or_default().as_bytes());
         let value = match file {
             None => self.text(parts, &mut field).await?,
@@ -303,8 +300,7 @@ impl<'a> Taking<'a> {
 
     async fn text<B>(&mut self, parts: &mut Parts<B>, field: &mut Field<'static>) -> Result<String, Refusal>
     where
-        B: http_body::Body<Data = Bytes>,
-        B::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
     {
         let mut text = Vec::new();
         while let Some(chunk) = parts.chunk(field).await? {
@@ -324,8 +320,7 @@ impl<'a> Taking<'a> {
         file: &str,
     ) -> Result<(), Refusal>
     where
-        B: http_body::Body<Data = Bytes>,
-        B::Error: Into<BoxError>,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
     {
         let full = self.sent.files.len() >= self.core.limits.files_per_hit;
         if full && !file.is_empty() {

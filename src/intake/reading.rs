@@ -27,8 +27,7 @@ pub(super) struct Reading<B> {
 
 impl<B> Reading<B>
 where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
     pub(super) fn new(body: B, meter: Arc<Meter>, limits: &Limits) -> Self {
         let most = u64::try_from(limits.upload).unwrap_or(u64::MAX);
