@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 
 use crate::flow::Flow;
@@ -47,6 +47,10 @@ pub(crate) struct Core {
     pub(crate) addresses: Addresses,
     pub(crate) dying: Dying,
     pub(crate) rotated: Rotated,
+    #[cfg(feature = "multipart")]
+    pub(crate) arrivals: Arc<crate::intake::arrivals::Arrivals>,
+    #[cfg(feature = "multipart")]
+    pub(crate) spool: Arc<crate::intake::spool::Spool>,
     pub(crate) clock: Clock,
     pub(crate) gate: Gate,
     pub(crate) runtime: tokio::runtime::Handle,
@@ -78,7 +82,7 @@ impl Engine {
     /// Brings one request to its session; the future is ready when the session has answered. The body is whole; `peer`
     /// is the client's address.
     ///
-    /// A session that waits runs within this call. Dropping the future gives up the answer, not the session.
+    /// A session that waits runs within this call; a form with files is taken apart first, when the future is awaited. Dropping the future gives up the answer, not the session.
     pub fn answer(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Answer {
         let (head, body) = request.into_parts();
         self.answer_parts(head, body, peer)
@@ -86,28 +90,13 @@ impl Engine {
 
     /// [`answer`](Self::answer) for adapters that have the parts: moving them twice costs.
     pub(crate) fn answer_parts(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
-        if tracing::enabled!(target: "continuity::access", tracing::Level::DEBUG) {
-            return self.answer_and_log(head, body, peer);
+        match Access::of(&head) {
+            None => self.serve(head, body, peer),
+            Some(access) => access.log(self.serve(head, body, peer)),
         }
-        self.serve(head, body, peer)
     }
 
-    #[cold]
-    fn answer_and_log(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
-        let started = Instant::now();
-        let (method, path) = (head.method.clone(), head.uri.path().to_owned());
-        let answer = self.serve(head, body, peer);
-        Answer::aside(async move {
-            let response = answer.await;
-            tracing::debug!(
-                target: "continuity::access", %method, path = %Line(path), status = response.status().as_u16(),
-                micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX), "hit"
-            );
-            response
-        })
-    }
-
-    fn serve(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
+    pub(crate) fn serve(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
         let core = &self.0;
         if head.uri.path() == core.health {
             return Answer::aside(std::future::ready(health()));
@@ -116,17 +105,14 @@ impl Engine {
         if core.files.as_ref().is_some_and(|files| files.wants(&head)) {
             return crate::files::answer(Request::from_parts(head, body), core.clone());
         }
-        let (call, back) = Call::begin();
-        self.bring(Hit::new(head, body, peer, Reply::new(back)));
-        call.end()
-    }
-
-    fn bring(&self, hit: Box<Hit>) {
         #[cfg(feature = "multipart")]
-        if let Some(boundary) = hit.boundary() {
-            return crate::request::upload::map(&self.0, hit, boundary);
+        if !body.is_empty() && crate::intake::multipart::wants(core, &head) {
+            let body = http_body_util::Full::new(body);
+            return Answer::aside(crate::intake::multipart::receive(self.clone(), head, body, peer));
         }
-        self.0.map_checked(hit);
+        let (call, back) = Call::begin();
+        core.map_checked(Hit::new(head, body, peer, Reply::new(back)));
+        call.end()
     }
 
     /// The bounds this server was given: adapters keep those on heads, bodies and connections.
@@ -150,6 +136,38 @@ impl Engine {
     /// How many sessions are alive.
     pub fn sessions(&self) -> usize {
         self.0.table.alive()
+    }
+}
+
+/// A line of the access log, if anybody reads it.
+pub(crate) struct Access {
+    started: Instant,
+    method: Method,
+    path: String,
+}
+
+impl Access {
+    pub(crate) fn of(head: &Parts) -> Option<Access> {
+        let read = tracing::enabled!(target: "continuity::access", tracing::Level::DEBUG);
+        read.then(|| Access {
+            started: Instant::now(),
+            method: head.method.clone(),
+            path: head.uri.path().to_owned(),
+        })
+    }
+
+    /// Writes the line when there is an answer.
+    #[cold]
+    pub(crate) fn log(self, answer: Answer) -> Answer {
+        Answer::aside(async move {
+            let response = answer.await;
+            let Access { started, method, path } = self;
+            tracing::debug!(
+                target: "continuity::access", %method, path = %Line(path), status = response.status().as_u16(),
+                micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX), "hit"
+            );
+            response
+        })
     }
 }
 

@@ -8,9 +8,13 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, header};
 use tokio::sync::mpsc;
 
+#[cfg(feature = "multipart")]
+use crate::intake::multipart::Sent;
 use crate::mapper::Cut;
 use crate::page::Frames;
 use crate::reply::{Body, Complete, Kept, Ready, Reply};
+#[cfg(feature = "multipart")]
+use crate::request::file::UploadedFile;
 use crate::step;
 
 /// One incoming request, whatever protocol brought it: what mappers and predicates look at.
@@ -34,7 +38,7 @@ enum Fields {
     None,
     Urlencoded,
     #[cfg(feature = "multipart")]
-    Multipart(Vec<(String, String)>),
+    Multipart(Box<Sent>),
 }
 
 /// Where a hit comes from, by what the browser says.
@@ -97,7 +101,7 @@ impl Hit {
         (self.signs.cookie_fields == 1).then(|| self.parts.headers.get(header::COOKIE)).flatten()
     }
 
-    /// The body as it came.
+    /// The body as it came; empty for a form with files (`multipart/form-data`), which is taken apart as it comes in.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
@@ -118,7 +122,7 @@ impl Hit {
             Fields::None => (b"", &[]),
             Fields::Urlencoded => (&self.body, &[]),
             #[cfg(feature = "multipart")]
-            Fields::Multipart(fields) => (b"", fields),
+            Fields::Multipart(sent) => (b"", &sent.fields),
         };
         fields
             .iter()
@@ -133,8 +137,9 @@ impl Hit {
     }
 
     pub(crate) fn has_more_params_than(&self, count: usize) -> bool {
-        // Each takes a byte at least: small hits need not be counted.
-        self.query().len() + self.body.len() > count && self.params().nth(count).is_some()
+        // Each takes a byte at least: small hits need not be counted. Fields were counted when they came in.
+        let bytes = self.query().len() + self.body.len() + self.fields_sent();
+        bytes > count && self.params().nth(count).is_some()
     }
 
     /// Whether the method promises to change nothing (GET, HEAD, OPTIONS, TRACE).
@@ -164,8 +169,8 @@ impl Hit {
             Fields::None => None,
             Fields::Urlencoded => str::from_utf8(&self.body).ok().and_then(token_in),
             #[cfg(feature = "multipart")]
-            Fields::Multipart(fields) => {
-                fields.iter().find(|(name, _)| name == step::PARAM).map(|(_, value)| &**value)
+            Fields::Multipart(sent) => {
+                sent.fields.iter().find(|(name, _)| name == step::PARAM).map(|(_, value)| &**value)
             }
         };
         of_body.or_else(|| token_in(self.query()))
@@ -217,19 +222,40 @@ impl Hit {
         ["/", self.full_path().trim_start_matches(['/', '\\'])].concat()
     }
 
-    /// The boundary of a multipart body.
-    #[cfg(feature = "multipart")]
-    pub(crate) fn boundary(&self) -> Option<String> {
-        if !self.signs.multipart {
-            return None;
+    /// It may change something, and does not come from a page of ours.
+    pub(crate) fn is_submit_from_elsewhere(&self) -> bool {
+        !self.is_safe() && self.site() == Site::Cross
+    }
+
+    /// What tells a form with files from any other; its body is not kept.
+    pub(crate) fn digest(&self) -> Option<u64> {
+        match &self.fields {
+            #[cfg(feature = "multipart")]
+            Fields::Multipart(sent) => Some(sent.digest),
+            _ => None,
         }
-        let content_type = self.parts.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-        multer::parse_boundary(content_type).ok()
+    }
+
+    fn fields_sent(&self) -> usize {
+        match &self.fields {
+            #[cfg(feature = "multipart")]
+            Fields::Multipart(sent) => sent.fields.len(),
+            _ => 0,
+        }
+    }
+
+    /// The files that came; `None` if it was no form with files.
+    #[cfg(feature = "multipart")]
+    pub(crate) fn files(&self) -> Option<&[UploadedFile]> {
+        match &self.fields {
+            Fields::Multipart(sent) => Some(&sent.files),
+            _ => None,
+        }
     }
 
     #[cfg(feature = "multipart")]
-    pub(crate) fn set_fields(&mut self, fields: Vec<(String, String)>) {
-        self.fields = Fields::Multipart(fields);
+    pub(crate) fn set_sent(&mut self, sent: Sent) {
+        self.fields = Fields::Multipart(Box::new(sent));
     }
 
     fn is_own(&self, origin: &str) -> bool {
@@ -258,8 +284,6 @@ pub(crate) struct Signs {
     cookie_fields: u8,
     origin: bool,
     urlencoded: bool,
-    #[cfg(feature = "multipart")]
-    multipart: bool,
     /// Fetched by a browser as a part of a page.
     pub(crate) part: bool,
     pub(crate) prefetch: bool,
@@ -300,10 +324,6 @@ impl Signs {
     fn read_type(&mut self, content_type: &[u8]) {
         let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
         self.urlencoded = essence.eq_ignore_ascii_case(b"application/x-www-form-urlencoded");
-        #[cfg(feature = "multipart")]
-        {
-            self.multipart = essence.eq_ignore_ascii_case(b"multipart/form-data");
-        }
     }
 }
 

@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod flow;
 mod hit;
+mod intake;
 mod limits;
 mod log;
 mod mapper;
@@ -39,6 +40,8 @@ pub use markup::{Href, Json};
 pub use page::{Notice, Page, Pages, Problem};
 pub use reply::{Answer, Body};
 pub use request::{Callbacks, Choice, Choices, Form, FromParam, Key, Next, Request};
+#[cfg(feature = "multipart")]
+pub use request::{Upload, UploadedFile};
 pub use server::{Bound, Server};
 
 /// The guides' programs are compiled and run.
@@ -58,6 +61,8 @@ pub mod prelude {
     pub use crate::Cookie;
     #[cfg(feature = "http")]
     pub use crate::Http;
+    #[cfg(feature = "multipart")]
+    pub use crate::UploadedFile;
     pub use crate::{
         BoxError, Choices, Error, Flow, Form, Key, Limits, Map, Pages, Purpose, Request, Result, Server,
     };

@@ -75,6 +75,22 @@ limits! {
     token: usize = KIB, "links stay links: proxies and logs cut at about 8 KiB";
     /// Bytes of a request's body; more is answered 413.
     body: usize = MIB, "a long form";
+    /// Bytes of a form with files; more is answered 413. The rest of the form is text, within `body`.
+    upload: usize = 32 * MIB, "some photos of a phone";
+    /// Bytes of the files of one hit that are kept in memory; what does not fit is written to temporary files.
+    upload_memory: usize = 64 * KIB, "small files cost no disk, and many uploads little memory";
+    /// Bytes a second a form with files may not fall below, after `body_time`; a slower one is answered 408.
+    upload_rate: u32 = 4_096, "a bad connection of a phone; the largest upload is over in 3 hours";
+    /// Forms with files that come in at once; more are answered 503.
+    uploads: usize = 256, "about 100 MB of memory at worst";
+    /// Forms with files that come in at once from a visitor we know; more are answered 503.
+    uploads_per_visitor: usize = 4, "some tabs";
+    /// Files of one hit; more are answered 400.
+    files_per_hit: usize = 64, "a folder of pictures";
+    /// Temporary files of a server, those that programs keep counted; more are answered 503.
+    upload_files: usize = 4_096, "64 visitors with 64 files each";
+    /// Bytes in all temporary files; more are answered 503.
+    upload_bytes: usize = 1024 * MIB, "the folder may be in memory";
     /// Bytes of a request's head; more is answered 431.
     head: usize = 64 * KIB, "many cookies";
     /// Header fields of a request, duplicates counted; more are answered 431.
@@ -85,7 +101,7 @@ limits! {
     connections: usize = 20_000, "about 1 GiB at worst";
     /// How long a client may take for a request's head, and how long it may keep a connection unused.
     head_time: Duration = 30 * SECOND, "slow phones, not slowloris";
-    /// How long a client may take for a request's body.
+    /// How long a client may take for a request's body; forms with files may go on at `upload_rate`.
     body_time: Duration = 60 * SECOND, "1 MiB over a slow line";
     /// How long a stopping server waits for answers in flight.
     drain: Duration = 10 * SECOND, "below the 30 s that service managers wait";

@@ -56,6 +56,8 @@ pub struct Server {
     limits: Limits,
     #[cfg(feature = "files")]
     files: Option<crate::files::Files>,
+    #[cfg(feature = "multipart")]
+    upload_dir: Option<std::path::PathBuf>,
     adapters: Vec<Box<dyn Adapter>>,
 }
 
@@ -73,6 +75,8 @@ impl Server {
             limits: Limits::default(),
             #[cfg(feature = "files")]
             files: None,
+            #[cfg(feature = "multipart")]
+            upload_dir: None,
             adapters: Vec::new(),
         }
     }
@@ -160,6 +164,15 @@ impl Server {
         self
     }
 
+    /// Where files are kept while they are uploaded, in a private folder of this server's own that it makes there. In the
+    /// file system where they are saved, saving copies nothing. Default: where the system keeps temporary files, which
+    /// may be in memory.
+    #[cfg(feature = "multipart")]
+    pub fn upload_dir(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
+        self.upload_dir = Some(folder.into());
+        self
+    }
+
     /// Opens all adapters: their addresses are known then, and clients wait in line until it runs.
     pub async fn bind(mut self) -> Result<Bound, Error> {
         if self.adapters.is_empty() {
@@ -195,6 +208,10 @@ impl Server {
             pages: self.pages,
             #[cfg(feature = "files")]
             files: self.files,
+            #[cfg(feature = "multipart")]
+            arrivals: Arc::default(),
+            #[cfg(feature = "multipart")]
+            spool: crate::intake::spool::Spool::new(self.upload_dir, &self.limits),
             table: Table::new(&self.limits),
             limits: self.limits,
             addresses: Addresses::default(),
@@ -225,6 +242,10 @@ impl Server {
             tracing::warn!(
                 "visitors are named by a parameter: whoever sees such a URL can take the session over"
             );
+        }
+        #[cfg(feature = "multipart")]
+        if let Some(folder) = self.upload_dir.as_deref().filter(|folder| !folder.is_dir()) {
+            return Err(Error::new(format!("upload_dir {}: there is no such folder", folder.display())));
         }
         self.check_mounts()
     }
@@ -274,6 +295,8 @@ impl Bound {
     /// Serves until `stop` is ready; then as after a signal.
     pub async fn run_until(self, stop: impl Future<Output = ()>) {
         let Bound { engine, listening } = self;
+        #[cfg(feature = "multipart")]
+        engine.0.0.tidy_uploads();
         let (stopping, told) = watch::channel(false);
         let mut adapters = JoinSet::new();
         for adapter in listening {

@@ -155,14 +155,26 @@ impl Seal {
     /// What tells this answer from any other: its token, with all values that came with it.
     pub(crate) fn answer(&self, hit: &Hit, token: &Token) -> Answered {
         // Mostly there is nothing but the token.
-        if hit.body().is_empty() && hit.query().len() == PARAM.len() + 1 + token.wire() {
+        if hit.body().is_empty()
+            && hit.digest().is_none()
+            && hit.query().len() == PARAM.len() + 1 + token.wire()
+        {
             return Answered(token.tag().max(1));
         }
         let mut hasher = self.answers;
         hasher.write(hit.query().as_bytes());
         hasher.write_u8(0);
         hasher.write(hit.body());
+        if let Some(digest) = hit.digest() {
+            hasher.write_u64(digest);
+        }
         Answered(hasher.finish().max(1))
+    }
+
+    /// A start for what tells one form with files from another.
+    #[cfg(feature = "multipart")]
+    pub(crate) fn digest(&self) -> SipHasher13 {
+        self.answers
     }
 
     /// The answer of a hit, if its token is of this session.

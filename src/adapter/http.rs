@@ -1,7 +1,7 @@
 //! HTTP/1.1 by hyper, in an accept loop of our own. The only file that names hyper.
 //!
-//! hyper answers what it cannot parse (400, 431) by itself; heads and bodies that are too large or too slow are
-//! answered here, all else by the engine.
+//! hyper answers what it cannot parse (400, 431) by itself; heads that are too large or too slow are answered
+//! here, all else by the engine.
 
 use std::convert::Infallible;
 use std::future::{poll_fn, ready};
@@ -11,10 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
-use http_body::Body as _;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
@@ -219,16 +216,7 @@ impl Service<Request<Incoming>> for Door {
             let refusal = self.engine.refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, message);
             return Answering(Answer::aside(ready(close(refusal))));
         }
-        if body.is_end_stream() {
-            return Answering(self.engine.answer_parts(head, Bytes::new(), Some(self.peer)));
-        }
-        let (engine, peer) = (self.engine.clone(), self.peer);
-        Answering(Answer::aside(async move {
-            match read(body, engine.limits()).await {
-                Ok(body) => engine.answer_parts(head, body, Some(peer)).await,
-                Err((status, message)) => close(engine.refusal(status, message)),
-            }
-        }))
+        Answering(self.engine.receive_parts(head, body, Some(self.peer)))
     }
 }
 
@@ -247,20 +235,6 @@ fn too_large(headers: &HeaderMap, uri: usize, limits: &Limits) -> bool {
     let bytes =
         headers.iter().fold(uri, |bytes, (name, value)| bytes + name.as_str().len() + value.len() + 4);
     headers.len() > limits.headers || bytes > limits.head
-}
-
-/// The whole body, within its size and time.
-async fn read(body: Incoming, limits: &Limits) -> Result<Bytes, (StatusCode, &'static str)> {
-    const LARGE: (StatusCode, &str) = (StatusCode::PAYLOAD_TOO_LARGE, "What was sent is too large.");
-    if body.size_hint().lower() > limits.body as u64 {
-        return Err(LARGE);
-    }
-    match tokio::time::timeout(limits.body_time, Limited::new(body, limits.body).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(LARGE),
-        Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "The request's body could not be read.")),
-        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "The request took too long.")),
-    }
 }
 
 /// The rest of such a request is not read: nothing after it can be understood.

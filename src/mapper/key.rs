@@ -12,7 +12,7 @@ pub(crate) const WIRE: usize = 48;
 const BYTES: usize = 24;
 
 /// Whom a cookie names.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct VisitorId(pub(crate) [u64; 2]);
 
 impl VisitorId {

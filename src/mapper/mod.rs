@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::engine::Core;
-use crate::hit::{Hit, Site, address_block};
+use crate::hit::{Hit, address_block};
 use crate::page::Notice;
 use crate::session::Session;
 use crate::session::drive::Refused;
@@ -27,6 +27,8 @@ pub use purpose::Purpose;
 
 /// What is said of the cookie that names a visitor.
 const INTRODUCTION: &str = "; Path=/; HttpOnly; SameSite=Lax";
+/// What is said to who sends what changes something from another site.
+pub(crate) const FROM_ELSEWHERE: &str = "This form was sent from another site.";
 
 /// Whose hit it is, after the claims were checked.
 enum Whose {
@@ -43,8 +45,8 @@ impl Core {
     /// Brings a hit to its session. It is answered sooner or later, whatever happens.
     pub(crate) fn map(self: &Arc<Self>, mut hit: Box<Hit>) {
         let flow = self.route(&mut hit);
-        if !hit.is_safe() && hit.site() == Site::Cross {
-            return self.refuse(hit, StatusCode::FORBIDDEN, "This form was sent from another site.");
+        if hit.is_submit_from_elsewhere() {
+            return self.refuse(hit, StatusCode::FORBIDDEN, FROM_ELSEWHERE);
         }
         let purpose = self.flow(flow).purpose_of(&hit);
         match purpose {
@@ -72,6 +74,19 @@ impl Core {
             Whose::Visitor(visitor) => self.start(Some(visitor), flow, label, hit),
             Whose::Nobody => self.start(None, flow, label, hit),
         }
+    }
+
+    /// The visitor whom a hit proves to be, for hits whose body is still to come. Resumes and prolongs nothing.
+    #[cfg(feature = "multipart")]
+    pub(crate) fn proven(&self, hit: &mut Hit) -> Option<VisitorId> {
+        let flow = self.route(hit);
+        let mut identity = Identity::new(&self.cookie);
+        self.flow(flow).identify(hit, &mut identity);
+        let id = match identity.name() {
+            Some(name) => Some(self.keys.name(name)),
+            None => identity.claims().find_map(|claim| self.keys.verify(claim)),
+        };
+        id.filter(|id| self.table.knows(*id))
     }
 
     fn whose(&self, identity: &Identity<'_>, label: u64, hit: &Hit) -> Whose {

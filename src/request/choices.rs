@@ -70,12 +70,13 @@ impl<'c, T> Choices<'c, T> {
         let part = self.part();
         let form = Form::new(self.used(part));
         let inside = page(&form);
+        let enctype = form.has_files.get().then_some("multipart/form-data");
         if let Some(answer) = form.into_answer() {
             *self.value.borrow_mut() = Some(make(answer));
         }
         let token = self.token(part, &(), &"a form");
         html! {
-            form method="post" action=(self.action()) {
+            form method="post" action=(self.action()) enctype=[enctype] {
                 input type="hidden" name=(PARAM) value=(token);
                 (inside)
             }

@@ -1,7 +1,7 @@
 //! `ask`: a form that is shown until what comes back is right.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::Location;
 
 use maud::{Markup, PreEscaped, html};
@@ -49,6 +49,8 @@ pub struct Form<'a, A> {
     answer: Option<A>,
     start: RefCell<Vec<(String, String)>>,
     errors: RefCell<Vec<Problem>>,
+    /// It has a field for files: they are sent only if the form says so.
+    pub(super) has_files: Cell<bool>,
 }
 
 struct Problem {
@@ -59,8 +61,13 @@ struct Problem {
 impl<'a, A: DeserializeOwned> Form<'a, A> {
     /// The form as it is first, or with what was filled in.
     pub(super) fn new(submitted: Option<&'a Hit>) -> Self {
-        let mut form =
-            Form { submitted, answer: None, start: RefCell::default(), errors: RefCell::default() };
+        let mut form = Form {
+            submitted,
+            answer: None,
+            start: RefCell::default(),
+            errors: RefCell::default(),
+            has_files: Cell::new(false),
+        };
         match submitted.map(params::decode::<A>) {
             None => {}
             Some(Ok(answer)) => form.answer = Some(answer),
@@ -193,7 +200,7 @@ impl<A> Form<'_, A> {
 }
 
 /// A field's name as people write it: `first_name` is "First name".
-fn label(field: &str) -> String {
+pub(super) fn label(field: &str) -> String {
     let mut text = field.replace(['_', '-'], " ");
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();

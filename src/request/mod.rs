@@ -10,11 +10,14 @@ mod choose;
 #[cfg(feature = "cookies")]
 mod cookies;
 mod effect;
+#[cfg(feature = "multipart")]
+pub(crate) mod file;
 mod form;
+mod json;
 mod params;
 mod response;
 #[cfg(feature = "multipart")]
-pub(crate) mod upload;
+mod upload;
 
 use std::net::SocketAddr;
 use std::panic::Location;
@@ -26,8 +29,12 @@ use http::Method;
 pub use asking::Next;
 pub use choices::{Callbacks, Choice, Choices};
 pub use effect::Key;
+#[cfg(feature = "multipart")]
+pub use file::UploadedFile;
 pub use form::Form;
 pub use params::FromParam;
+#[cfg(feature = "multipart")]
+pub use upload::Upload;
 
 use crate::error::Error;
 use crate::hit::Hit;
@@ -96,7 +103,7 @@ impl Request {
         self.hit(|hit| hit.headers().clone())
     }
 
-    /// The body as it came.
+    /// The body as it came; empty for a form with files (`multipart/form-data`): see `file` and [`param`](Self::param).
     pub fn body(&self) -> Bytes {
         self.hit(|hit| hit.body().clone())
     }

@@ -1,54 +1,42 @@
-//! `multipart/form-data` bodies as parameters, in memory, within the body's limit.
-//!
-//! The name of a file is the value of its parameter; its bytes are not kept.
+//! What is on its way from a visitor: forms with files that are still coming in.
 
-use std::sync::Arc;
+use super::{Choices, Request};
+use crate::intake::arrivals::{Arrivals, Meter};
+use crate::mapper::key::VisitorId;
 
-use bytes::Bytes;
-use http::StatusCode;
-use multer::{Constraints, Multipart, SizeLimit};
-
-use crate::engine::Core;
-use crate::hit::Hit;
-use crate::limits::Limits;
-
-/// Reads the fields of a multipart hit, then brings it to its session.
-pub(crate) fn map(core: &Arc<Core>, mut hit: Box<Hit>, boundary: String) {
-    hit.reply.defer();
-    let server = core.clone();
-    core.runtime.spawn(async move {
-        let core = server;
-        match fields(hit.body().clone(), boundary, &core.limits).await {
-            Ok(fields) => {
-                hit.set_fields(fields);
-                core.map_checked(hit);
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a multipart body could not be read");
-                core.refuse(hit, StatusCode::BAD_REQUEST, "The form could not be read.");
-            }
-        }
-    });
+/// A form with files that is still coming in, as it stood when it was asked for.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Upload {
+    /// Bytes that have come.
+    pub received: u64,
+    /// Bytes there will be, if the client has said it.
+    pub total: Option<u64>,
 }
 
-async fn fields(body: Bytes, boundary: String, limits: &Limits) -> multer::Result<Vec<(String, String)>> {
-    let size = u64::try_from(limits.body).unwrap_or(u64::MAX);
-    let constraints = Constraints::new().size_limit(SizeLimit::new().whole_stream(size).per_field(size));
-    let body = http_body_util::Full::new(body);
-    let mut multipart =
-        Multipart::with_constraints(http_body_util::BodyDataStream::new(body), boundary, constraints);
-    let mut fields = Vec::new();
-    while let Some(field) = multipart.next_field().await? {
-        // One more than allowed is enough to be refused.
-        if fields.len() > limits.params {
-            break;
-        }
-        let name = field.name().unwrap_or_default().to_owned();
-        let value = match field.file_name() {
-            Some(file) => file.to_owned(),
-            None => field.text().await?,
-        };
-        fields.push((name, value));
+impl Upload {
+    fn of(meter: &Meter) -> Upload {
+        Upload { received: meter.received(), total: meter.total }
     }
-    Ok(fields)
+}
+
+impl Request {
+    /// What this visitor is uploading now, in any of their sessions, the oldest first.
+    ///
+    /// A form reaches its session when all of it is here. Until then the session can be visited; another of the same
+    /// visitor can show how far it is, on a page that loads itself again.
+    pub fn uploads(&self) -> Vec<Upload> {
+        of(&self.session.core.arrivals, self.session.visitor())
+    }
+}
+
+impl<T> Choices<'_, T> {
+    /// What this visitor is uploading now: see [`Request::uploads`].
+    pub fn uploads(&self) -> Vec<Upload> {
+        of(&self.session.core.arrivals, self.session.visitor())
+    }
+}
+
+fn of(arrivals: &Arrivals, visitor: VisitorId) -> Vec<Upload> {
+    arrivals.of(visitor).iter().map(|meter| Upload::of(meter)).collect()
 }

@@ -62,7 +62,7 @@ impl Browser {
         self
     }
 
-    /// Puts a file into the file field of this name. Forms that are not `multipart/form-data` send its name only.
+    /// Puts a file into the file field of this name, beside others if it is `multiple`. Forms that are not `multipart/form-data` send its name only.
     #[track_caller]
     pub fn attach(&mut self, name: &str, file: &str, content: impl Into<Bytes>) -> &mut Self {
         let attached = self.page_mut().document.attach(name, file, content.into());

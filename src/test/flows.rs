@@ -212,8 +212,8 @@ async fn uploads_arrive() {
         });
         req.next().await?;
         let (title, photo): (String, String) = (req.param("title")?, req.param("photo")?);
-        let body = String::from_utf8_lossy(&req.body()).into_owned();
-        req.print(html! { (title) ": " (photo) " " (body.contains("\r\n\r\nbytes\r\n")) });
+        let file = req.file("photo")?.ok_or("no file came")?;
+        req.print(html! { (title) ": " (photo) " " (file.bytes().await? == "bytes") });
         Ok(())
     }
     let mut browser = Browser::new(upload);

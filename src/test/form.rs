@@ -29,11 +29,25 @@ pub(super) enum Kind {
     Hidden,
     Line,
     Area,
-    Checkbox { on: bool },
-    Radio { on: bool },
-    Select { options: Vec<Choice>, several: bool },
-    File { content: Bytes },
-    Button { action: Option<String>, method: Option<String> },
+    Checkbox {
+        on: bool,
+    },
+    Radio {
+        on: bool,
+    },
+    Select {
+        options: Vec<Choice>,
+        several: bool,
+    },
+    /// Names and contents of what was attached.
+    File {
+        files: Vec<(String, Bytes)>,
+        several: bool,
+    },
+    Button {
+        action: Option<String>,
+        method: Option<String>,
+    },
 }
 
 /// An option of a `<select>`.
@@ -90,13 +104,18 @@ impl Document {
         Ok(())
     }
 
-    /// Puts a file into the field of this name.
+    /// Puts a file into the field of this name: beside others if it takes several.
     pub(super) fn attach(&mut self, name: &str, file: &str, content: Bytes) -> Result<(), String> {
         let at = self.find_open(name, "file field", |kind| matches!(kind, Kind::File { .. }))?;
         let field = &mut self.fields[at];
         self.filled = field.form;
-        field.value = file.to_owned();
-        field.kind = Kind::File { content };
+        if let Kind::File { files, several } = &mut field.kind {
+            if !*several {
+                files.clear();
+            }
+            files.push((file.to_owned(), content));
+            field.value = files.iter().map(|(name, _)| &**name).collect::<Vec<_>>().join(", ");
+        }
         Ok(())
     }
 
@@ -130,10 +149,13 @@ impl Document {
             match &field.kind {
                 Kind::Button { .. } if Some(at) != button => {}
                 Kind::Area => entries.push(field.entry(&with_crlf(&field.value))),
-                Kind::File { content } => {
-                    let file = Some(content.clone());
-                    entries.push(Entry { file, ..field.entry(&field.value) });
+                Kind::File { files, .. } if files.is_empty() => {
+                    entries.push(Entry { file: Some(Bytes::new()), ..field.entry("") });
                 }
+                Kind::File { files, .. } => entries.extend(files.iter().map(|(name, content)| {
+                    let file = Some(content.clone());
+                    Entry { file, ..field.entry(name) }
+                })),
                 _ => entries.extend(field.chosen().into_iter().map(|value| field.entry(value))),
             }
         }

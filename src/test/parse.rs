@@ -1,6 +1,5 @@
 //! From markup to a [`Document`]: parsed once, by the rules of browsers, into values that can go between threads.
 
-use bytes::Bytes;
 use scraper::{ElementRef, Html, Node};
 
 use super::document::{Document, Leads, Piece, Target, label};
@@ -141,7 +140,7 @@ impl Reader {
             "hidden" => Kind::Hidden,
             "checkbox" => Kind::Checkbox { on },
             "radio" => Kind::Radio { on },
-            "file" => Kind::File { content: Bytes::new() },
+            "file" => Kind::File { files: Vec::new(), several: element.attr("multiple").is_some() },
             "button" | "reset" => return,
             "submit" | "image" => return self.input_button(element, inside),
             _ => Kind::Line,

@@ -296,6 +296,20 @@ async fn echo_tells_all_that_it_received() {
     assert_eq!(ones, ["1", "é"]);
 }
 
+#[tokio::test]
+async fn upload_lists_the_files_that_came() {
+    let mut browser = Browser::of(Server::new(upload::flow()));
+    browser.get("/").await.shows("Files: 0");
+    browser.submit().await.follow("OK").await.shows("Files: 0");
+    browser.attach("files", "cat.png", "meow").attach("files", "dog.png", "woof!").fill("note", "pets");
+    browser.submit().await.shows("Thank you: pets");
+    browser.follow("OK").await.shows("Files: 2").shows("cat.png, application/octet-stream, 4 bytes");
+    browser.shows("dog.png, application/octet-stream, 5 bytes");
+    let mut frame = browser.new_tab();
+    frame.get("/progress").await.reload().await.status(200).shows_not("KiB");
+    browser.reload().await.shows("Files: 2");
+}
+
 #[tokio::test(start_paused = true)]
 async fn gallery_leads_to_each_example_and_its_source() {
     let mut browser = Browser::of(gallery::server());

@@ -23,3 +23,6 @@ mod repeats;
 mod rotation;
 mod sessions;
 mod tidy;
+mod upload_limits;
+mod uploading;
+mod uploads;

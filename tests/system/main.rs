@@ -14,6 +14,7 @@ mod running;
 mod signals;
 mod static_files;
 mod streaming;
+mod uploads;
 
 #[path = "../../examples/gallery/src/gallery/mod.rs"]
 mod gallery;

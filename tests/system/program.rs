@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// The examples that are run here.
-const EXAMPLES: [&str; 2] = ["slowprint", "counter"];
+const EXAMPLES: [&str; 3] = ["slowprint", "counter", "upload"];
 
 /// A running example. Killed when dropped.
 pub struct Program {
@@ -28,6 +28,22 @@ impl Program {
     /// Starts an example and waits for its first line.
     pub fn start(name: &str, port: &str) -> Program {
         Program::greeted(command(name, port))
+    }
+
+    /// Starts an example that keeps its temporary files there.
+    pub fn start_with_temporary(name: &str, folder: &Path) -> Program {
+        let mut command = command(name, "0");
+        command.env("TMPDIR", folder);
+        Program::greeted(command)
+    }
+
+    /// The most memory it has had so far, in KiB.
+    pub fn peak(&self) -> usize {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("a process has a status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        number.expect("the kernel tells it")
     }
 
     /// Starts an example that may have only so many files and connections open.

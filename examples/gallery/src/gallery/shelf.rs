@@ -28,6 +28,7 @@ modules! {
     "../../../post_redirect.rs" post_redirect
     "../../../slowprint.rs" slowprint
     "../../../echo.rs" echo
+    "../../../upload.rs" upload
 }
 
 /// An example as visitors of the gallery meet it.
@@ -101,6 +102,7 @@ shelves! {
         post_redirect = post_redirect::post_redirect;
         slowprint = slowprint::slowprint;
         echo / "json" = echo::flow();
+        upload = upload::flow();
     }
 }
 

@@ -1,0 +1,115 @@
+//! Bodies on their way in, once for all adapters: read within their size and time, or refused.
+//!
+//! A small body is collected in memory. Forms with files are taken apart while they come in: see `multipart`. What is
+//! refused is not read to its end, and says that the connection closes: nothing after it could be understood.
+
+#[cfg(feature = "multipart")]
+pub(crate) mod arrivals;
+#[cfg(feature = "multipart")]
+pub(crate) mod multipart;
+#[cfg(feature = "multipart")]
+mod reading;
+#[cfg(feature = "multipart")]
+pub(crate) mod spool;
+#[cfg(feature = "multipart")]
+pub(crate) mod store;
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use crate::engine::{Access, Engine};
+use crate::error::BoxError;
+use crate::limits::Limits;
+use crate::reply::{Answer, Body};
+
+impl Engine {
+    /// Like [`answer`](Self::answer), for a body that is still on its way: reads it within the server's limits, and
+    /// refuses what is too large (413) or too slow (408). Nothing is read before the future is awaited; dropping it
+    /// gives the body up.
+    ///
+    /// A refusal says `Connection: close`: the rest of the body was not read.
+    pub fn receive<B>(&self, request: Request<B>, peer: Option<SocketAddr>) -> Answer
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let (head, body) = request.into_parts();
+        self.receive_parts(head, body, peer)
+    }
+
+    /// [`receive`](Self::receive) for adapters that have the parts: moving them twice costs.
+    pub(crate) fn receive_parts<B>(&self, head: Parts, body: B, peer: Option<SocketAddr>) -> Answer
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        if body.is_end_stream() {
+            return self.answer_parts(head, Bytes::new(), peer);
+        }
+        let access = Access::of(&head);
+        let answer = Answer::aside(receive(self.clone(), head, body, peer));
+        match access {
+            None => answer,
+            Some(access) => access.log(answer),
+        }
+    }
+}
+
+async fn receive<B>(engine: Engine, head: Parts, body: B, peer: Option<SocketAddr>) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    #[cfg(feature = "multipart")]
+    if multipart::wants(&engine.0, &head) {
+        return multipart::receive(engine, head, body, peer).await;
+    }
+    match whole(body, engine.limits()).await {
+        Ok(body) => engine.serve(head, body, peer).await,
+        Err(refusal) => refusal.answer(&engine),
+    }
+}
+
+/// The whole body, within its size and time.
+async fn whole<B>(body: B, limits: &Limits) -> Result<Bytes, Refusal>
+where
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    if body.size_hint().lower() > limits.body as u64 {
+        return Err(Refusal::LARGE);
+    }
+    match tokio::time::timeout(limits.body_time, Limited::new(body, limits.body).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::LARGE),
+        Ok(Err(_)) => Err(Refusal::BROKEN),
+        Err(_) => Err(Refusal::SLOW),
+    }
+}
+
+/// Why a body is not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    message: &'static str,
+}
+
+impl Refusal {
+    const LARGE: Refusal = Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "What was sent is too large.");
+    const BROKEN: Refusal = Refusal::new(StatusCode::BAD_REQUEST, "The request's body could not be read.");
+    const SLOW: Refusal = Refusal::new(StatusCode::REQUEST_TIMEOUT, "The request took too long.");
+
+    const fn new(status: StatusCode, message: &'static str) -> Refusal {
+        Refusal { status, message }
+    }
+
+    fn answer(&self, engine: &Engine) -> Response<Body> {
+        let mut response = engine.refusal(self.status, self.message);
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
