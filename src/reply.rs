@@ -1,4 +1,4 @@
-//! The way back of a hit: the response while it is made, and the body that adapters send.
+//! The way back of a hit: the response while it is made.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -9,9 +9,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
-use http_body::Frame;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::body::Body;
 use crate::page::Frames;
 use crate::server::BoxFuture;
 
@@ -39,7 +39,7 @@ pub(crate) struct Reply {
     pub(crate) title: Option<String>,
     /// Set where the response is not a page of ours: no layout around it.
     pub(crate) content_type: Option<HeaderValue>,
-    pub(crate) raw: Option<Bytes>,
+    pub(crate) raw: Option<Box<Raw>>,
     pub(crate) sensitive: bool,
     /// More was printed than a page holds.
     pub(crate) overflow: bool,
@@ -241,7 +241,7 @@ impl Reply {
             self.out.insert_str(0, &head);
             let (chunks, receiver) = mpsc::channel(CHUNKS);
             let last = chunks.clone().try_reserve_owned().expect("a new channel has room");
-            self.send_body(Body(Content::Stream(receiver)));
+            self.send_body(Body::from(receiver));
             self.stream = Some(Stream { chunks, last, tail });
         }
         let stream = self.stream.as_ref().expect("made above");
@@ -268,27 +268,40 @@ impl Reply {
             return None;
         }
         let body = match self.raw.take() {
-            Some(raw) => raw,
+            Some(raw) => self.take_raw(*raw),
             None => {
                 let (head, tail) = self.wrap(frames, mount);
                 let mut page = String::with_capacity(head.len() + self.out.len() + tail.len());
                 page.push_str(&head);
                 page.push_str(&self.out);
                 page.push_str(&tail);
-                page.into()
+                Body::from(Bytes::from(page))
             }
         };
         self.head();
-        let kept =
-            keep.then(|| Kept { status: self.status, headers: self.headers.clone(), body: body.clone() });
+        let kept = if keep { self.kept(&body) } else { None };
         self.ready = Some(Ready::Whole(body));
         kept
+    }
+
+    /// What is no page brings its own head.
+    fn take_raw(&mut self, raw: Raw) -> Body {
+        self.status = raw.status.unwrap_or(self.status);
+        self.headers.extend(raw.headers);
+        raw.body
+    }
+
+    /// The response as it can be given again: not a part, and not the word that nothing has changed.
+    fn kept(&self, body: &Body) -> Option<Kept> {
+        let partial = matches!(self.status, StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED);
+        let body = body.whole().filter(|_| !partial)?;
+        Some(Kept { status: self.status, headers: self.headers.clone(), body })
     }
 
     /// Sends what [`finish`](Self::finish) has completed.
     pub(crate) fn send(&mut self) {
         match self.ready.take() {
-            Some(Ready::Whole(body)) => self.send_body(Body::from(body)),
+            Some(Ready::Whole(body)) => self.send_body(body),
             Some(Ready::Tail(last, chunk)) => drop(last.send(chunk)),
             None => {}
         }
@@ -329,7 +342,7 @@ impl Reply {
     }
 
     fn send_body(&mut self, body: Body) {
-        if matches!(body.0, Content::Stream(_)) {
+        if body.is_streamed() {
             self.head();
         }
         let back = std::mem::replace(&mut self.back, Back::Done);
@@ -371,7 +384,7 @@ impl Drop for Reply {
 
 /// A complete response that was not sent yet.
 enum Ready {
-    Whole(Bytes),
+    Whole(Body),
     Tail(mpsc::OwnedPermit<Bytes>, Bytes),
 }
 
@@ -380,6 +393,20 @@ fn is_whole(out: &str) -> bool {
     let start = out.trim_start().as_bytes();
     let begins = |with: &[u8]| start.len() >= with.len() && start[..with.len()].eq_ignore_ascii_case(with);
     begins(b"<!doctype") || begins(b"<html")
+}
+
+/// A response that is no page: bytes, or a file with the head that belongs to it.
+pub(crate) struct Raw {
+    /// In place of the reply's.
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+}
+
+impl From<Bytes> for Box<Raw> {
+    fn from(bytes: Bytes) -> Self {
+        Box::new(Raw { status: None, headers: HeaderMap::new(), body: bytes.into() })
+    }
 }
 
 /// A response that can be given again.
@@ -393,73 +420,5 @@ pub(crate) struct Kept {
 impl Kept {
     pub(crate) fn bytes(&self) -> usize {
         self.body.len()
-    }
-}
-
-/// A response's body: all at once, or as the session flushes it.
-pub struct Body(Content);
-
-impl std::fmt::Debug for Body {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Body").field("size", &http_body::Body::size_hint(self)).finish_non_exhaustive()
-    }
-}
-
-enum Content {
-    Full(Option<Bytes>),
-    Stream(mpsc::Receiver<Bytes>),
-    #[cfg(feature = "files")]
-    File(Box<tower_http::services::fs::ServeFileSystemResponseBody>),
-}
-
-impl From<Bytes> for Body {
-    fn from(bytes: Bytes) -> Self {
-        Body(Content::Full(Some(bytes).filter(|bytes| !bytes.is_empty())))
-    }
-}
-
-#[cfg(feature = "files")]
-impl From<tower_http::services::fs::ServeFileSystemResponseBody> for Body {
-    fn from(file: tower_http::services::fs::ServeFileSystemResponseBody) -> Self {
-        Body(Content::File(Box::new(file)))
-    }
-}
-
-impl http_body::Body for Body {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match &mut self.0 {
-            Content::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Content::Stream(chunks) => {
-                chunks.poll_recv(cx).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
-            }
-            #[cfg(feature = "files")]
-            Content::File(file) => Pin::new(&mut **file).poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Content::Full(bytes) => bytes.is_none(),
-            Content::Stream(_) => false,
-            #[cfg(feature = "files")]
-            Content::File(file) => file.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        match &self.0 {
-            Content::Full(bytes) => {
-                http_body::SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
-            Content::Stream(_) => http_body::SizeHint::default(),
-            #[cfg(feature = "files")]
-            Content::File(file) => file.size_hint(),
-        }
     }
 }

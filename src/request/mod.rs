@@ -13,6 +13,8 @@ mod effect;
 mod form;
 mod params;
 mod response;
+#[cfg(feature = "files")]
+mod send_file;
 #[cfg(feature = "multipart")]
 pub(crate) mod upload;
 
@@ -28,6 +30,8 @@ pub use choices::{Callbacks, Choice, Choices};
 pub use effect::Key;
 pub use form::Form;
 pub use params::FromParam;
+#[cfg(feature = "files")]
+pub use send_file::SendFile;
 
 use crate::error::Error;
 use crate::hit::Hit;

@@ -83,7 +83,7 @@ mod tests {
 
     fn page(bytes: usize) -> Kept {
         let mut reply = Reply::nowhere();
-        reply.raw = Some(vec![b'x'; bytes].into());
+        reply.raw = Some(bytes::Bytes::from(vec![b'x'; bytes]).into());
         reply.finish(&Frames::default(), "", true).expect("asked for")
     }
 

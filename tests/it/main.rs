@@ -9,6 +9,7 @@ mod clocks;
 mod ending;
 mod examples;
 mod failing;
+mod files;
 mod flows;
 mod limits;
 mod log;
@@ -23,3 +24,6 @@ mod repeats;
 mod rotation;
 mod sessions;
 mod tidy;
+
+#[path = "../system/folder.rs"]
+mod folder;
