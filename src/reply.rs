@@ -291,10 +291,11 @@ impl Reply {
         raw.body
     }
 
-    /// The response as it can be given again: not a part, and not the word that nothing has changed.
+    /// The response as it can be given again: not one to a condition or a range, which the next hit may lack.
     fn kept(&self, body: &Body) -> Option<Kept> {
-        let partial = matches!(self.status, StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED);
-        let body = body.whole().filter(|_| !partial)?;
+        use StatusCode as S;
+        let asked = [S::PARTIAL_CONTENT, S::NOT_MODIFIED, S::PRECONDITION_FAILED, S::RANGE_NOT_SATISFIABLE];
+        let body = body.whole().filter(|_| !asked.contains(&self.status))?;
         Some(Kept { status: self.status, headers: self.headers.clone(), body })
     }
 

@@ -255,7 +255,9 @@ impl Raw {
 }
 
 fn unreadable(engine: &Engine, path: &str, error: &dyn std::error::Error) -> Response<Body> {
-    tracing::error!(path = %Line(path), error = %Line(error), "a file could not be read");
+    if engine.0.gate.open() {
+        tracing::error!(path = %Line(path), error = %Line(error), "a file could not be read");
+    }
     engine.refusal(StatusCode::INTERNAL_SERVER_ERROR, "The file could not be read.")
 }
 

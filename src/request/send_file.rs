@@ -35,7 +35,7 @@ impl Request {
     /// Makes a file the response: await it. It is read while it is sent, and can be larger than memory.
     ///
     /// The program names the file, so it can be any: never make a path of what visitors send. The response is completed
-    /// as any other, and its other header fields and cookies are yours. Conditions and ranges of the hit in hand are
+    /// as any other, and its other header fields and cookies are yours; what is printed is not sent with it. Conditions and ranges of the hit in hand are
     /// honoured, so that a download that broke off goes on. The type is that of the file's name, unless
     /// [`content_type`](Self::content_type) was called before. With a status other than 200 set before, all of the file
     /// is sent with that.

@@ -70,27 +70,27 @@ fn r48_whatever_the_path_what_is_opened_is_inside() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let files = Files::of(folder.public()).only(|_| true).show(|_| true);
     let bare = runtime.block_on(Bare::start(Server::new(session).files(files)));
-    let parts = "/|\\.|\\.\\.|%2e|%2f|%5c|%00|%25|%c0%af|%0a|:|out|outside|public|secret|\\.txt|deep|er|pipe|loop\
-                 |absolute|inside|\\.css|style|page\\.html|index|etc|passwd|;|~1";
+    let between = "/|/|/|/|//|%2f|%5c|\\\\|;";
+    let name = "\\.|\\.\\.|%2e|%2e%2e|\\.%2e|%252e|%c0%ae|style\\.css|deep|er|page\\.html|out|outside|public|pipe\
+                |(secret|out|loop|absolute|dangling)\\.txt|plain|inside\\.css|etc|passwd|%00|%0a|c:|%25|%";
+    let paths = format!("({name}){{1,2}}(({between})({name}){{0,2}}){{0,5}}");
+    let paths = proptest::string::string_regex(&paths).expect("an expression");
     let mut runner =
         TestRunner::new(ProptestConfig { cases: 2_000, failure_persistence: None, ..Default::default() });
-    let (public, inside) = (folder.public(), std::cell::Cell::new(0));
-    let paths = proptest::string::string_regex(&format!("({parts}){{0,12}}")).expect("an expression");
+    let inside = std::cell::Cell::new(0);
     let result = runner.run(&paths, |path| {
         let Ok(request) = http::Request::get(format!("/{path}")).body(Vec::new().into()) else {
             return Ok(());
         };
         let seen = runtime.block_on(bare.ask(request));
-        // With all names shown, those inside are no secrets.
-        let shown = ["/.env", "/.git/", "/.hidden"].iter().any(|name| format!("/{path}").contains(name));
-        prop_assert!(shown || !seen.body.contains(SECRET), "{path}");
+        prop_assert!(!seen.body.contains(SECRET), "{path}");
         prop_assert!(matches!(seen.status, 200 | 308 | 404), "{path}: {}", seen.status);
         prop_assert!(!seen.header("location").starts_with("//"), "{path}: {}", seen.header("location"));
         inside.set(inside.get() + u32::from(seen.status == 200));
         Ok(())
     });
     result.expect("nothing leads out");
-    assert!(public.is_dir() && inside.get() > 0, "some are files");
+    assert!(inside.get() > 0, "some are files");
 }
 
 /// Somebody swaps a folder for a link that leads out while its files are asked for.
@@ -111,8 +111,11 @@ async fn r48_a_folder_that_is_changed_meanwhile_gives_nothing_away() {
             }
         }
     });
-    let mut found = 0;
-    for _ in 0..3_000 {
+    let (mut asked, mut found) = (0, 0);
+    let start = std::time::Instant::now();
+    while asked < 3_000 || found == 0 || found == asked {
+        assert!(start.elapsed() < Duration::from_secs(60), "{found} of {asked} times it was there");
+        asked += 1;
         let seen = bare.ask(get("/a/x.txt", &[])).await;
         assert!(!seen.body.contains(SECRET));
         assert!(seen.status == 404 || seen.body == "public", "{}", seen.status);
@@ -120,7 +123,6 @@ async fn r48_a_folder_that_is_changed_meanwhile_gives_nothing_away() {
     }
     stop.store(true, Ordering::Relaxed);
     swapping.join().expect("it can be renamed");
-    assert!((1..3_000).contains(&found), "{found} times it was there");
 }
 
 #[tokio::test]
@@ -173,6 +175,7 @@ async fn what_was_set_before_a_file_stays() {
     let flow = move |mut req: Request| {
         let path = path.clone();
         async move {
+            assert!(req.send_file(&path).as_download("a/b").await.is_err());
             req.set_status(410)?.set_header("cache-control", "no-store")?.content_type("text/x-own")?;
             req.send_file(path).await?;
             Ok::<_, BoxError>(())
