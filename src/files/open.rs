@@ -2,16 +2,28 @@
 //!
 //! All here waits for the disk: call it off the runtime's threads.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 
 use super::conditions::Stamp;
+
+/// A pipe that nobody writes to does not make it wait.
+const FILE: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+/// A folder to go through, not to list where the system knows the difference; never a link to one.
+const FOLDER: OFlags = THROUGH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+#[cfg(target_os = "linux")]
+const THROUGH: OFlags = OFlags::PATH;
+#[cfg(not(target_os = "linux"))]
+const THROUGH: OFlags = OFlags::RDONLY;
 
 /// A regular file that is open, and what it was then.
 #[derive(Debug)]
@@ -26,7 +38,7 @@ impl Opened {
     pub(crate) fn at(path: &Path) -> io::Result<Opened> {
         // Asked first: opening a device can do something.
         regular(&path.metadata()?)?;
-        Opened::of(open(path, 0)?)
+        Opened::of(openat(CWD, path, FILE, Mode::empty())?.into())
     }
 
     fn of(file: File) -> io::Result<Opened> {
@@ -57,37 +69,44 @@ impl Folder {
     }
 
     /// Opens a file below the folder. Links are followed as long as they stay inside.
-    ///
-    /// The path is followed by hand, what it leads to is opened without following another link, and what was opened
-    /// has to lie where it was looked for still: so nothing is gained by changing the folder meanwhile.
     pub(super) fn file(&self, relative: &Path) -> io::Result<Opened> {
-        let real = self.real(relative)?;
-        regular(&real.symlink_metadata()?)?;
-        let opened = Opened::of(open(&real, libc::O_NOFOLLOW)?)?;
-        let (is, lies) = (opened.file.metadata()?, self.real(relative)?.symlink_metadata()?);
-        if (is.dev(), is.ino()) == (lies.dev(), lies.ino()) {
-            Ok(opened)
-        } else {
-            Err(ErrorKind::NotFound.into())
-        }
+        let (folder, name) = self.entry(relative)?;
+        is_file(&folder, &name)?;
+        Opened::of(openat(&folder, &name, FILE | OFlags::NOFOLLOW, Mode::empty())?.into())
     }
 
-    /// Whether there is such a file, as far as can be told without opening it.
+    /// Whether there is such a file.
     pub(super) fn has(&self, relative: &Path) -> bool {
         // Mostly there is nothing: that is told by one call.
         let anything = self.0.join(relative).symlink_metadata();
-        anything.and_then(|_| self.real(relative)?.symlink_metadata()).is_ok_and(|is| is.is_file())
+        anything.and_then(|_| self.entry(relative)).and_then(|(folder, name)| is_file(&folder, &name)).is_ok()
     }
 
-    fn real(&self, relative: &Path) -> io::Result<PathBuf> {
+    /// The folder in which a file really lies, and its name there.
+    ///
+    /// Where links lead is found out first. The way that has no links is then gone from folder to folder, and no link is
+    /// followed: whoever changes the folder meanwhile can make it lead nowhere, but not outside.
+    fn entry(&self, relative: &Path) -> io::Result<(OwnedFd, OsString)> {
         let real = self.0.join(relative).canonicalize()?;
-        if real.starts_with(&self.0) { Ok(real) } else { Err(ErrorKind::NotFound.into()) }
+        let inside = real.strip_prefix(&self.0).map_err(|_| ErrorKind::NotFound)?;
+        let (Some(way), Some(name)) = (inside.parent(), inside.file_name()) else {
+            return Err(ErrorKind::IsADirectory.into());
+        };
+        let mut folder = openat(CWD, &self.0, FOLDER, Mode::empty())?;
+        for part in way {
+            folder = openat(&folder, part, FOLDER, Mode::empty())?;
+        }
+        Ok((folder, name.to_owned()))
     }
 }
 
-/// A pipe that nobody writes to does not make it wait.
-fn open(path: &Path, flags: i32) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | flags).open(path)
+/// Asked before it is opened: opening a device can do something.
+fn is_file(folder: &OwnedFd, name: &OsString) -> io::Result<()> {
+    match FileType::from_raw_mode(statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
+        FileType::RegularFile => Ok(()),
+        FileType::Directory => Err(ErrorKind::IsADirectory.into()),
+        _ => Err(ErrorKind::NotFound.into()),
+    }
 }
 
 fn regular(is: &Metadata) -> io::Result<()> {
@@ -111,5 +130,5 @@ pub(super) fn read(file: &File, from: u64, bytes: usize) -> io::Result<Bytes> {
 pub(super) fn is_missing(error: &io::Error) -> bool {
     use ErrorKind::{InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied};
     let kinds = [InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied];
-    kinds.contains(&error.kind()) || error.raw_os_error() == Some(libc::ELOOP)
+    kinds.contains(&error.kind()) || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }

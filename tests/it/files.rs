@@ -117,7 +117,7 @@ async fn r48_a_folder_that_is_changed_meanwhile_gives_nothing_away() {
         assert!(start.elapsed() < Duration::from_secs(60), "{found} of {asked} times it was there");
         asked += 1;
         let seen = bare.ask(get("/a/x.txt", &[])).await;
-        assert!(!seen.body.contains(SECRET));
+        assert!(!seen.body.contains(SECRET), "after {asked}: {}", seen.status);
         assert!(seen.status == 404 || seen.body == "public", "{}", seen.status);
         found += u32::from(seen.status == 200);
     }
@@ -193,13 +193,21 @@ async fn a_file_that_cannot_be_sent_is_named_in_the_log_and_not_to_the_visitor()
     let folder = Folder::new("secret-place");
     folder.pipe("pipe");
     for path in [folder.0.join("missing.pdf"), folder.0.join("pipe"), folder.0.clone(), "/dev/zero".into()] {
-        let log = Log::listen();
         let bare = Bare::start(sending(&path)).await;
-        let seen = tokio::time::timeout(Duration::from_secs(20), bare.ask(get("/", &[]))).await;
-        let seen = seen.expect("no file makes it wait");
         let name = path.display().to_string();
-        assert!(seen.status == 500 && !seen.body.contains(&name), "{name}: {}", seen.body);
-        assert!(log.errors().iter().any(|entry| entry.says("error").contains(&name)), "{name}");
+        let mut told = false;
+        // A line that another thread writes for the first time just now may be lost: then it is asked for again.
+        for _ in 0..50 {
+            let log = Log::listen();
+            let seen = tokio::time::timeout(Duration::from_secs(20), bare.ask(get("/", &[]))).await;
+            let seen = seen.expect("no file makes it wait");
+            assert!(seen.status == 500 && !seen.body.contains(&name), "{name}: {}", seen.body);
+            told = log.errors().iter().any(|entry| entry.says("error").contains(&name));
+            if told {
+                break;
+            }
+        }
+        assert!(told, "{name} is in the log");
     }
 }
 
