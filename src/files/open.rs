@@ -89,6 +89,11 @@ impl Folder {
     fn entry(&self, relative: &Path) -> io::Result<(OwnedFd, OsString)> {
         let real = self.0.join(relative).canonicalize()?;
         let inside = real.strip_prefix(&self.0).map_err(|_| ErrorKind::NotFound)?;
+        self.walk(inside)
+    }
+
+    /// Goes a way of plain names, and follows no link.
+    fn walk(&self, inside: &Path) -> io::Result<(OwnedFd, OsString)> {
         let (Some(way), Some(name)) = (inside.parent(), inside.file_name()) else {
             return Err(ErrorKind::IsADirectory.into());
         };
@@ -131,4 +136,27 @@ pub(super) fn is_missing(error: &io::Error) -> bool {
     use ErrorKind::{InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied};
     let kinds = [InvalidFilename, InvalidInput, IsADirectory, NotADirectory, NotFound, PermissionDenied];
     kinds.contains(&error.kind()) || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_with_a_link_leads_nowhere() {
+        let here = std::env::temp_dir().join(format!("continuity-open-{}", std::process::id()));
+        std::fs::create_dir_all(here.join("inside")).expect("a folder");
+        std::fs::write(here.join("inside/x.txt"), "x").expect("a file");
+        for (link, to) in [("link", "inside"), ("inside/y.txt", "x.txt")] {
+            std::os::unix::fs::symlink(to, here.join(link)).expect("a link");
+        }
+        let folder = Folder::open(&here).expect("a folder");
+        let walked =
+            |path: &str| folder.walk(Path::new(path)).and_then(|(folder, name)| is_file(&folder, &name));
+        // A link that came after the way was found.
+        let found = ["inside/x.txt", "link/x.txt", "inside/y.txt"].map(|path| walked(path).is_ok());
+        let followed = ["link/x.txt", "inside/y.txt"].map(|path| folder.file(Path::new(path)).is_ok());
+        std::fs::remove_dir_all(&here).expect("it was made above");
+        assert_eq!((found, followed), ([true, false, false], [true, true]));
+    }
 }
