@@ -11,6 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 
+use crate::body::Body;
 use crate::flow::Flow;
 use crate::hit::Hit;
 use crate::limits::Limits;
@@ -19,7 +20,7 @@ use crate::mapper::key::{Keys, random};
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::rotate::Rotated;
 use crate::page::{Frames, Pages, Problem};
-use crate::reply::{Answer, Body, Call, Reply};
+use crate::reply::{Answer, Call, Reply};
 use crate::session::kept::KeptPages;
 use crate::session::table::Table;
 use crate::step::Seal;
@@ -41,7 +42,7 @@ pub(crate) struct Core {
     pub(crate) frames: Frames,
     pub(crate) pages: Pages,
     #[cfg(feature = "files")]
-    pub(crate) files: Option<crate::files::Files>,
+    pub(crate) files: Option<Arc<crate::files::Served>>,
     pub(crate) table: Table,
     pub(crate) kept: KeptPages,
     pub(crate) addresses: Addresses,
@@ -102,16 +103,21 @@ impl Engine {
             return Answer::aside(std::future::ready(health()));
         }
         #[cfg(feature = "files")]
-        if core.files.as_ref().is_some_and(|files| files.wants(&head)) {
-            return crate::files::answer(Request::from_parts(head, body), core.clone());
+        if let Some(files) = core.files.as_ref().filter(|files| files.wants(&head)) {
+            return files.answer(head, body, peer, self.clone());
         }
+        self.bring(head, body, peer)
+    }
+
+    /// Brings what is no file to its session.
+    pub(crate) fn bring(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
         #[cfg(feature = "multipart")]
-        if !body.is_empty() && crate::intake::multipart::wants(core, &head) {
+        if !body.is_empty() && crate::intake::multipart::wants(&self.0, &head) {
             let body = http_body_util::Full::new(body);
             return Answer::aside(crate::intake::multipart::receive(self.clone(), head, body, peer));
         }
         let (call, back) = Call::begin();
-        core.map_checked(Hit::new(head, body, peer, Reply::new(back)));
+        self.0.map_checked(Hit::new(head, body, peer, Reply::new(back)));
         call.end()
     }
 

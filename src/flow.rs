@@ -11,6 +11,8 @@ use crate::mapper::{Identity, Map, Mapper, Purpose};
 use crate::request::Request;
 use crate::session::Task;
 
+type Predicate = Box<dyn Fn(&Hit) -> Purpose + Send + Sync>;
+
 /// A session function with what is particular to it. A plain function is one by itself.
 ///
 /// ```
@@ -25,7 +27,7 @@ pub struct Flow {
     /// `None`: by the server's cookie, one session a visitor.
     map: Option<Box<dyn Mapper>>,
     /// `None`: [`Purpose::of`].
-    purpose: Option<Box<dyn Fn(&Hit) -> Purpose + Send + Sync>>,
+    purpose: Option<Predicate>,
     /// The visitor's id stands in URLs.
     pub(crate) in_url: bool,
 }

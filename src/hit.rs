@@ -8,11 +8,12 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, header};
 use tokio::sync::mpsc;
 
+use crate::body::Body;
 #[cfg(feature = "multipart")]
 use crate::intake::multipart::Sent;
 use crate::mapper::Cut;
 use crate::page::Frames;
-use crate::reply::{Body, Complete, Kept, Ready, Reply};
+use crate::reply::{Complete, Kept, Ready, Reply};
 #[cfg(feature = "multipart")]
 use crate::request::file::UploadedFile;
 use crate::step;

@@ -2,6 +2,7 @@
 #![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
 
 mod adapter;
+mod body;
 mod engine;
 mod error;
 #[cfg(feature = "files")]
@@ -28,17 +29,22 @@ pub mod test;
 #[cfg(feature = "http")]
 pub use adapter::http::{Address, Http};
 pub use adapter::{Adapter, Listening, Stop};
+pub use body::Body;
 #[cfg(feature = "cookies")]
 pub use cookie::Cookie;
 pub use engine::Engine;
 pub use error::{BoxError, Error, Result};
+#[cfg(feature = "files")]
+pub use files::Files;
 pub use flow::Flow;
 pub use hit::{Hit, Site};
 pub use limits::Limits;
 pub use mapper::{Identity, Map, Mapper, Purpose};
 pub use markup::{Href, Json};
 pub use page::{Notice, Page, Pages, Problem};
-pub use reply::{Answer, Body};
+pub use reply::Answer;
+#[cfg(feature = "files")]
+pub use request::SendFile;
 pub use request::{Callbacks, Choice, Choices, Form, FromParam, Key, Next, Request};
 #[cfg(feature = "multipart")]
 pub use request::{Upload, UploadedFile};

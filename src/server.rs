@@ -150,17 +150,11 @@ impl Server {
         self
     }
 
-    /// Serves files from a folder: GET of a path whose last segment has a dot in it.
+    /// Serves the files of a folder, at paths whose last segment has a dot in it: a path of the disk, or
+    /// [`Files`](crate::Files) with rules of their own. The folder has to be there when the server starts.
     #[cfg(feature = "files")]
-    pub fn files(mut self, folder: impl AsRef<std::path::Path>) -> Self {
-        self.files = Some(crate::files::Files::new(folder.as_ref()));
-        self
-    }
-
-    /// Which paths are files, in place of "the last segment has a dot in it". After [`files`](Self::files).
-    #[cfg(feature = "files")]
-    pub fn files_if(mut self, is_file: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        self.files = self.files.map(|files| files.only(is_file));
+    pub fn files(mut self, files: impl Into<crate::files::Files>) -> Self {
+        self.files = Some(files.into());
         self
     }
 
@@ -207,7 +201,7 @@ impl Server {
             frames: self.frames,
             pages: self.pages,
             #[cfg(feature = "files")]
-            files: self.files,
+            files: self.files.map(crate::files::Files::serve).transpose()?,
             #[cfg(feature = "multipart")]
             arrivals: Arc::default(),
             #[cfg(feature = "multipart")]

@@ -21,10 +21,11 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+use crate::body::Body;
 use crate::engine::{Access, Engine};
 use crate::error::BoxError;
 use crate::limits::Limits;
-use crate::reply::{Answer, Body};
+use crate::reply::Answer;
 
 impl Engine {
     /// Like [`answer`](Self::answer), for a body that is still on its way: reads it within the server's limits, and

@@ -22,13 +22,14 @@ use super::Refusal;
 use super::arrivals::Place;
 use super::reading::Reading;
 use super::store::Store;
+use crate::body::Body;
 use crate::engine::{Core, Engine};
 use crate::error::BoxError;
 use crate::hit::Hit;
 use crate::limits::Limits;
 use crate::log::Line;
 use crate::mapper::FROM_ELSEWHERE;
-use crate::reply::{Back, Body, Call, Reply};
+use crate::reply::{Back, Call, Reply};
 use crate::request::file::UploadedFile;
 
 /// Bytes that multer is given at once.

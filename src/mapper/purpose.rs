@@ -1,5 +1,6 @@
 //! What a hit is for: only a visit resumes, starts or prolongs a session.
 
+use bytes::Bytes;
 use http::{Method, StatusCode, header};
 
 use crate::engine::Core;
@@ -57,11 +58,11 @@ impl Core {
             Purpose::Options => {
                 hit.reply.status = StatusCode::NO_CONTENT;
                 hit.reply.rare().headers.insert(header::ALLOW, ALLOW.parse().expect("method names"));
-                hit.reply.rare().raw = Some(Default::default());
+                hit.reply.rare().raw = Some(Bytes::new().into());
                 self.finish(hit);
             }
             Purpose::Head => {
-                hit.reply.rare().raw = Some(Default::default());
+                hit.reply.rare().raw = Some(Bytes::new().into());
                 self.finish(hit);
             }
             Purpose::Prefetch => {
@@ -80,7 +81,6 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use http::Request;
 
     use super::*;

@@ -12,7 +12,7 @@ use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 
-use super::Body;
+use crate::body::Body;
 use crate::hit::Hit;
 use crate::server::BoxFuture;
 
@@ -178,7 +178,6 @@ impl Ready {
 /// What a request is answered with, once: the future an adapter awaits.
 pub struct Answer(When);
 
-#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 enum When {
     /// The session has answered.
     Now(Option<Response<Body>>),

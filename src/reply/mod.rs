@@ -1,7 +1,6 @@
 //! The way back of a hit: the response while it is made.
 
 mod answer;
-mod body;
 
 use std::borrow::Cow;
 
@@ -12,8 +11,8 @@ use tokio::sync::mpsc;
 
 pub use answer::Answer;
 pub(crate) use answer::{Back, Call, Outcome, Ready};
-pub use body::Body;
 
+use crate::body::Body;
 use crate::page::Frames;
 
 /// Chunks that wait for a slow client before `flush` waits too.
@@ -44,7 +43,7 @@ pub(crate) struct Rare {
     /// Set where the response is not a page of ours: no layout around it.
     pub(crate) content_type: Option<HeaderValue>,
     /// The body, in place of what was printed.
-    pub(crate) raw: Option<Bytes>,
+    pub(crate) raw: Option<Box<Raw>>,
     stream: Option<Stream>,
 }
 
@@ -94,6 +93,10 @@ impl Reply {
     /// What few responses have, allocated now.
     pub(crate) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    pub(crate) fn content_type(&self) -> Option<&HeaderValue> {
+        self.rare.as_ref()?.content_type.as_ref()
     }
 
     /// What the page that is chosen on has from what was printed and set before it, if anything was.
@@ -156,7 +159,7 @@ impl Reply {
             self.out.insert_str(0, &head);
             let (chunks, receiver) = mpsc::channel(CHUNKS);
             let last = chunks.clone().try_reserve_owned().expect("a new channel has room");
-            let response = self.respond(HeaderMap::new(), Body::stream(receiver));
+            let response = self.respond(HeaderMap::new(), Body::from(receiver));
             self.take_back().answer(Outcome::response(response));
             self.rare().stream = Some(Stream { chunks, last, tail });
         }
@@ -191,14 +194,30 @@ impl Reply {
             self.out.push_str(&tail);
             return Complete::Tail(last, std::mem::take(&mut self.out).into());
         }
-        let body = self.rare().raw.take().unwrap_or_else(|| self.page(frames, mount));
-        let kept = keep.then(|| {
-            let mut headers = HeaderMap::new();
-            self.fill(&mut headers);
-            Kept { status: self.status, headers, body: body.clone() }
-        });
-        self.body = Some(body.into());
+        let body = match self.rare().raw.take() {
+            Some(raw) => self.take_raw(*raw),
+            None => self.page(frames, mount).into(),
+        };
+        let kept = if keep { self.kept(&body) } else { None };
+        self.body = Some(body);
         Complete::Whole(kept)
+    }
+
+    /// What is no page brings its own head.
+    fn take_raw(&mut self, raw: Raw) -> Body {
+        self.status = raw.status.unwrap_or(self.status);
+        self.rare().headers.extend(raw.headers);
+        raw.body
+    }
+
+    /// The response as it can be given again: not one to a condition or a range, which the next hit may lack.
+    fn kept(&self, body: &Body) -> Option<Kept> {
+        use StatusCode as S;
+        let asked = [S::PARTIAL_CONTENT, S::NOT_MODIFIED, S::PRECONDITION_FAILED, S::RANGE_NOT_SATISFIABLE];
+        let body = body.whole().filter(|_| !asked.contains(&self.status))?;
+        let mut headers = HeaderMap::new();
+        self.fill(&mut headers);
+        Some(Kept { status: self.status, headers, body })
     }
 
     /// The response, once it is complete. `headers` is memory for its fields.
@@ -315,6 +334,20 @@ fn concat(parts: [&str; 3]) -> Bytes {
         page.extend_from_slice(part.as_bytes());
     }
     page.into()
+}
+
+/// A response that is no page: bytes, or a file with the head that belongs to it.
+pub(crate) struct Raw {
+    /// In place of the reply's.
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+}
+
+impl From<Bytes> for Box<Raw> {
+    fn from(bytes: Bytes) -> Self {
+        Box::new(Raw { status: None, headers: HeaderMap::new(), body: bytes.into() })
+    }
 }
 
 /// A response that can be given again.

@@ -16,6 +16,8 @@ mod form;
 mod json;
 mod params;
 mod response;
+#[cfg(feature = "files")]
+mod send_file;
 #[cfg(feature = "multipart")]
 mod upload;
 
@@ -33,6 +35,8 @@ pub use effect::Key;
 pub use file::UploadedFile;
 pub use form::Form;
 pub use params::FromParam;
+#[cfg(feature = "files")]
+pub use send_file::SendFile;
 #[cfg(feature = "multipart")]
 pub use upload::Upload;
 

@@ -90,7 +90,7 @@ impl Request {
     pub fn send(&mut self, content_type: &str, bytes: impl Into<Bytes>) -> Result<&mut Self, Error> {
         self.content_type(content_type)?;
         let bytes = bytes.into();
-        self.reply(|hit| hit.reply.rare().raw = Some(bytes));
+        self.reply(|hit| hit.reply.rare().raw = Some(bytes.into()));
         Ok(self)
     }
 

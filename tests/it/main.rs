@@ -9,6 +9,7 @@ mod clocks;
 mod ending;
 mod examples;
 mod failing;
+mod files;
 mod flows;
 mod limits;
 mod log;
@@ -26,3 +27,6 @@ mod tidy;
 mod upload_limits;
 mod uploading;
 mod uploads;
+
+#[path = "../system/folder.rs"]
+mod folder;

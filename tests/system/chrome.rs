@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::PATIENCE;
 use crate::client::Client;
-use crate::static_files::Folder;
+use crate::folder::Folder;
 
 const ARGUMENTS: [&str; 10] = [
     "--headless=new",

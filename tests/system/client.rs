@@ -96,6 +96,11 @@ impl Client {
         (length > 0).then_some(chunk)
     }
 
+    /// Reads so many bytes and keeps none.
+    pub async fn skip(&mut self, bytes: usize) {
+        drop(self.take(bytes).await);
+    }
+
     /// All that comes before the server closes. A reset closes too.
     pub async fn rest(&mut self) -> Vec<u8> {
         while self.read().await {}

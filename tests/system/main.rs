@@ -5,12 +5,14 @@
 mod browser;
 mod chrome;
 mod client;
+mod folder;
 mod framing;
 mod http;
 mod log;
 mod memory;
 mod program;
 mod running;
+mod sending;
 mod signals;
 mod static_files;
 mod streaming;

@@ -1,4 +1,4 @@
-//! The body of a response, as adapters send it.
+//! What adapters send: a response's body, whole or as it comes.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,7 +7,10 @@ use bytes::Bytes;
 use http_body::Frame;
 use tokio::sync::mpsc;
 
-/// A response's body: all at once, or as the session flushes it.
+#[cfg(feature = "files")]
+use crate::files::body::FileBody;
+
+/// A response's body: all at once, as the session flushes it, or a file as the client takes it.
 pub struct Body(Content);
 
 impl std::fmt::Debug for Body {
@@ -20,7 +23,7 @@ enum Content {
     Full(Option<Bytes>),
     Stream(mpsc::Receiver<Bytes>),
     #[cfg(feature = "files")]
-    File(Box<tower_http::services::fs::ServeFileSystemResponseBody>),
+    File(Box<FileBody>),
 }
 
 impl From<Bytes> for Body {
@@ -29,17 +32,26 @@ impl From<Bytes> for Body {
     }
 }
 
-impl Body {
-    /// What the session flushes, as it comes.
-    pub(super) fn stream(chunks: mpsc::Receiver<Bytes>) -> Self {
+impl From<mpsc::Receiver<Bytes>> for Body {
+    fn from(chunks: mpsc::Receiver<Bytes>) -> Self {
         Body(Content::Stream(chunks))
     }
 }
 
 #[cfg(feature = "files")]
-impl From<tower_http::services::fs::ServeFileSystemResponseBody> for Body {
-    fn from(file: tower_http::services::fs::ServeFileSystemResponseBody) -> Self {
+impl From<FileBody> for Body {
+    fn from(file: FileBody) -> Self {
         Body(Content::File(Box::new(file)))
+    }
+}
+
+impl Body {
+    /// All of it, where it is there at once.
+    pub(crate) fn whole(&self) -> Option<Bytes> {
+        match &self.0 {
+            Content::Full(bytes) => Some(bytes.clone().unwrap_or_default()),
+            _ => None,
+        }
     }
 }
 
@@ -57,7 +69,7 @@ impl http_body::Body for Body {
                 chunks.poll_recv(cx).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
             }
             #[cfg(feature = "files")]
-            Content::File(file) => Pin::new(&mut **file).poll_frame(cx),
+            Content::File(file) => file.poll(cx).map(|read| read.map(|read| read.map(Frame::data))),
         }
     }
 
@@ -66,7 +78,7 @@ impl http_body::Body for Body {
             Content::Full(bytes) => bytes.is_none(),
             Content::Stream(_) => false,
             #[cfg(feature = "files")]
-            Content::File(file) => file.is_end_stream(),
+            Content::File(file) => file.left() == 0,
         }
     }
 
@@ -77,7 +89,7 @@ impl http_body::Body for Body {
             }
             Content::Stream(_) => http_body::SizeHint::default(),
             #[cfg(feature = "files")]
-            Content::File(file) => file.size_hint(),
+            Content::File(file) => http_body::SizeHint::with_exact(file.left()),
         }
     }
 }
