@@ -15,6 +15,8 @@ use crate::flow::Flow;
 use crate::hit::Hit;
 use crate::limits::Limits;
 use crate::log::{Gate, Line};
+use crate::mapper::cookie::SessionCookie;
+use crate::mapper::forwarded::Proxies;
 use crate::mapper::key::{Keys, random};
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::rotate::Rotated;
@@ -34,7 +36,8 @@ pub(crate) struct Core {
     /// The root's flow first, the longest mounts next.
     pub(crate) flows: Vec<Flow>,
     pub(crate) apps: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
-    pub(crate) cookie: String,
+    pub(crate) cookie: SessionCookie,
+    pub(crate) proxies: Option<Proxies>,
     pub(crate) health: String,
     pub(crate) keys: Keys,
     pub(crate) seal: Seal,
@@ -76,7 +79,7 @@ impl Clock {
 
 impl Engine {
     /// Brings one request to its session; the future is ready when the session has answered. The body is whole; `peer`
-    /// is the client's address.
+    /// is who is connected: the client, or a proxy.
     ///
     /// A session that waits runs within this call. Dropping the future gives up the answer, not the session.
     pub fn answer(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Answer {
@@ -116,7 +119,10 @@ impl Engine {
             return crate::files::answer(Request::from_parts(head, body), core.clone());
         }
         Answer::to(|reply| {
-            let hit = Hit::new(head, body, peer, reply);
+            let mut hit = Hit::new(head, body, peer, reply);
+            if let Some(proxies) = &core.proxies {
+                hit.look_behind(proxies);
+            }
             #[cfg(feature = "multipart")]
             if let Some(boundary) = hit.boundary() {
                 return crate::request::upload::map(core, hit, boundary);

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method};
 use tokio::sync::mpsc;
 
 use crate::mapper::Cut;
+use crate::mapper::forwarded::{Forwarded, Proxies};
 use crate::page::Frames;
 use crate::reply::{Kept, Reply};
 use crate::step;
@@ -20,6 +21,8 @@ pub struct Hit {
     body: Bytes,
     fields: Fields,
     peer: Option<SocketAddr>,
+    /// What the trusted proxy says that brought it.
+    forwarded: Option<Box<Forwarded>>,
     /// Bytes of the path that name the flow.
     mount: usize,
     /// Parameters that name the visitor or the session: pages carry them on, programs do not see them.
@@ -57,6 +60,7 @@ impl Hit {
             body,
             fields,
             peer,
+            forwarded: None,
             mount: 0,
             cut: Cut::default(),
             overtime: false,
@@ -107,9 +111,21 @@ impl Hit {
         self.parts.version
     }
 
-    /// The client's address.
+    /// The client's address: what a trusted proxy says, else whoever is connected. Port 0 where a proxy does not say.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// Whether the client came over https: by what a trusted proxy says.
+    pub fn is_https(&self) -> bool {
+        self.forwarded.as_ref().is_some_and(|forwarded| forwarded.https)
+    }
+
+    /// The host and port that the client asked: by what a trusted proxy says, else by the request itself.
+    pub fn host(&self) -> Option<&str> {
+        let forwarded = self.forwarded.as_ref().and_then(|forwarded| forwarded.host.as_deref());
+        let host = forwarded.or_else(|| self.header("host"));
+        host.or_else(|| self.parts.uri.authority().map(|host| host.as_str()))
     }
 
     /// Parameters in order: those of the body, then those of the query.
@@ -142,7 +158,7 @@ impl Hit {
         self.parts.method.is_safe()
     }
 
-    /// Where the hit comes from, by `Sec-Fetch-Site`, else by comparing `Origin` with `Host`.
+    /// Where the hit comes from, by `Sec-Fetch-Site`, else by comparing `Origin` with [`host`](Self::host).
     pub fn site(&self) -> Site {
         let same = match self.signs.site {
             Some(site) => site == Site::Same,
@@ -150,6 +166,13 @@ impl Hit {
             None => true,
         };
         if same { Site::Same } else { Site::Cross }
+    }
+
+    /// Takes the client's address, scheme and host from what a trusted peer says.
+    pub(crate) fn look_behind(&mut self, proxies: &Proxies) {
+        let peer = self.peer;
+        self.forwarded = peer.and_then(|peer| proxies.read(peer, &self.parts.headers)).map(Box::new);
+        self.peer = self.forwarded.as_ref().map_or(peer, |forwarded| Some(forwarded.client));
     }
 
     pub(crate) fn signs(&self) -> &Signs {
@@ -224,8 +247,7 @@ impl Hit {
     }
 
     fn is_own(&self, origin: &str) -> bool {
-        let host = self.header("host").or_else(|| self.parts.uri.authority().map(|host| host.as_str()));
-        origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host)
+        origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == self.host())
     }
 }
 

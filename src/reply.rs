@@ -41,6 +41,8 @@ pub(crate) struct Reply {
     pub(crate) content_type: Option<HeaderValue>,
     pub(crate) raw: Option<Bytes>,
     pub(crate) sensitive: bool,
+    /// It carries a new id: no store may keep it, whatever the program says.
+    pub(crate) tells_id: bool,
     /// More was printed than a page holds.
     pub(crate) overflow: bool,
     stream: Option<Stream>,
@@ -182,6 +184,7 @@ impl Reply {
             content_type: None,
             raw: None,
             sensitive: false,
+            tells_id: false,
             overflow: false,
             stream: None,
             ready: None,
@@ -302,6 +305,9 @@ impl Reply {
         for cookie in cookies {
             self.headers.append(header::SET_COOKIE, cookie);
         }
+        if self.tells_id {
+            self.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
         self.send_body(Body::from(kept.body.clone()));
     }
 
@@ -323,7 +329,7 @@ impl Reply {
         if let Some(kind) = self.content_type.take() {
             self.headers.insert(header::CONTENT_TYPE, kind);
         }
-        if self.sensitive {
+        if self.sensitive || self.tells_id {
             self.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
     }

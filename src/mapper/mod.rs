@@ -3,8 +3,11 @@
 //! Mapping never waits, and runs none of the program's code but the predicate, the mapper and, on the task that
 //! brought the hit, the session itself.
 
+pub(crate) mod cookie;
+pub(crate) mod forwarded;
 pub(crate) mod identify;
 pub(crate) mod key;
+mod network;
 pub(crate) mod purpose;
 pub(crate) mod reap;
 pub(crate) mod rotate;
@@ -47,7 +50,7 @@ impl Core {
             Purpose::Visit | Purpose::Crawl => {}
             other => return self.answer_aside(hit, other),
         }
-        let mut identity = Identity::new(&self.cookie);
+        let mut identity = Identity::new(self.cookie.name(hit.is_https()));
         self.flow(flow).identify(&hit, &mut identity);
         let label = identity.session_label(flow);
         let whose = match purpose {
@@ -126,7 +129,7 @@ impl Core {
 
     /// Starts a session with its first hit.
     fn start(self: &Arc<Self>, visitor: Option<VisitorId>, flow: u16, label: u64, mut hit: Box<Hit>) {
-        let address = hit.peer().and_then(|peer| address_block(peer.ip()));
+        let address = self.counted_as(&hit);
         if !self.addresses.count(address, self.limits.newborns_per_address) {
             return self.busy(hit, "Too many new visitors come from your network.");
         }
@@ -151,6 +154,13 @@ impl Core {
         }
     }
 
+    /// What a newborn of this hit counts as. Loopback and trusted proxies are exempt: they speak for many.
+    fn counted_as(&self, hit: &Hit) -> Option<u64> {
+        let ip = hit.peer()?.ip();
+        let is_proxy = self.proxies.as_ref().is_some_and(|proxies| proxies.trusts(ip));
+        if is_proxy { None } else { address_block(ip) }
+    }
+
     /// A first page for a crawler, from a session that is not kept.
     fn show_around(self: &Arc<Self>, flow: u16, label: u64, hit: Box<Hit>) {
         let session = Session::new(self.clone(), VisitorId::fresh(), label, flow);
@@ -161,16 +171,15 @@ impl Core {
     /// Tells a new visitor their id.
     pub(crate) fn introduce(&self, session: &Session, hit: &mut Hit) {
         if hit.cut.by_cookie {
-            let id = self.keys.sign(session.visitor());
-            let cookie = [&self.cookie, "=", &id, "; Path=/; HttpOnly; SameSite=Lax"].concat();
-            let value = HeaderValue::try_from(cookie).expect("the cookie's name was checked at the start");
-            hit.reply.headers.append(header::SET_COOKIE, value);
+            let cookie = self.cookie.tell(hit.is_https(), &self.keys.sign(session.visitor()));
+            hit.reply.headers.append(header::SET_COOKIE, cookie);
+            hit.reply.tells_id = true;
         }
     }
 
     /// Tells a visitor their new id, in place of one that this response told already.
     pub(crate) fn reintroduce(&self, session: &Session, hit: &mut Hit) {
-        let own = [&self.cookie, "="].concat();
+        let own = [self.cookie.name(hit.is_https()), "="].concat();
         let others: Vec<_> = hit.reply.headers.get_all(header::SET_COOKIE).iter().cloned().collect();
         hit.reply.headers.remove(header::SET_COOKIE);
         for cookie in others.into_iter().filter(|cookie| !cookie.as_bytes().starts_with(own.as_bytes())) {

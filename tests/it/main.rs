@@ -16,6 +16,7 @@ mod mapping;
 mod mistakes;
 mod output;
 mod properties;
+mod proxies;
 mod purpose;
 mod races;
 mod reliability;
