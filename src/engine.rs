@@ -20,7 +20,7 @@ use crate::mapper::forwarded::Proxies;
 use crate::mapper::key::{Keys, random};
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::rotate::Rotated;
-use crate::page::{Frames, Pages, Problem};
+use crate::page::{self, Frames, Notice, Pages, Problem};
 use crate::reply::{Answer, Body};
 use crate::session::kept::KeptPages;
 use crate::session::table::Table;
@@ -161,6 +161,7 @@ fn health() -> Response<Body> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    page::allow_nothing(headers);
     response
 }
 
@@ -212,10 +213,16 @@ impl Core {
 
     /// The session of the page this hit comes from is over.
     pub(crate) fn expire(&self, mut hit: Box<Hit>) {
-        hit.reply.status = StatusCode::GONE;
+        (hit.reply.status, hit.reply.sensitive) = (StatusCode::GONE, true);
         hit.reply.out = self.pages.draw_expired(&hit.own_path()).into_string();
         self.guard(&mut hit.reply.headers);
         self.finish(hit);
+    }
+
+    /// Makes a notice the page, with a way on if there is one.
+    pub(crate) fn notify(&self, hit: &mut Hit, notice: Notice, onward: Option<&str>) {
+        hit.reply.out = self.pages.notice_page(notice, onward).into_string();
+        self.guard(&mut hit.reply.headers);
     }
 
     fn answer_problem(&self, mut hit: Box<Hit>, problem: &Problem<'_>) {
@@ -234,10 +241,7 @@ impl Core {
     /// Built-in pages need nothing from anywhere, so they get nothing. Replaced ones are the program's.
     fn guard(&self, headers: &mut HeaderMap) {
         if self.frames.are_built_in() && self.pages.are_built_in() {
-            let policy = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-            headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-            headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-            headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+            page::allow_nothing(headers);
         }
     }
 

@@ -12,7 +12,7 @@ use http::{Response, StatusCode};
 use http_body::Frame;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::page::Frames;
+use crate::page::{Frames, allow_nothing};
 use crate::server::BoxFuture;
 
 /// Chunks that wait for a slow client before `flush` waits too.
@@ -369,6 +369,8 @@ impl Drop for Reply {
             self.status = StatusCode::SERVICE_UNAVAILABLE;
             self.headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             self.content_type = Some(HeaderValue::from_static("text/plain; charset=utf-8"));
+            self.sensitive = true;
+            allow_nothing(&mut self.headers);
             self.head();
             self.send_body(Body::from(Bytes::from_static(b"Please try again in a moment.\n")));
         }

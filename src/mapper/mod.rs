@@ -203,7 +203,7 @@ impl Core {
         match self.kept.get(session.serial) {
             Some(page) => hit.reply.repeat(&page),
             None => {
-                hit.reply.out = self.pages.notice_page(Notice::Received, None).into_string();
+                self.notify(&mut hit, Notice::Received, None);
                 self.finish(hit);
             }
         }

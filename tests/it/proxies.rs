@@ -126,7 +126,7 @@ async fn r38_two_headers_that_disagree_are_warned_of_once() {
 async fn r38_a_proxy_that_is_no_address_is_an_error_at_the_start() {
     for bad in ["proxy.internal", "10.0.0.0/33", "10.0.0.1/8", "", "127.0.0.1:8080"] {
         let server = Server::new(tally).trust_proxies([bad]).listen(Http::on(0));
-        let error = server.bind().await.err().expect("an error").to_string();
+        let error = server.bind().await.expect_err("an error").to_string();
         assert!(error.contains("trust_proxies") && error.contains(&format!("{bad:?}")), "{error}");
     }
 }
@@ -191,7 +191,7 @@ async fn r04_a_program_cannot_take_the_sessions_name_with_or_without_its_prefix(
     assert!(bare.ask(get("/", &[])).await.body.contains("Tried"));
     for name in ["__Host-sid", "__secure-sid", "", "a b"] {
         let bound = Server::new(tally).cookie(name).listen(Http::on(0)).bind().await;
-        let error = bound.err().expect("an error").to_string();
+        let error = bound.expect_err("an error").to_string();
         assert!(error.contains(&format!("cookie {name:?}")), "{error}");
     }
 }

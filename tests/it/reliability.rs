@@ -383,23 +383,6 @@ async fn r44_a_post_from_another_site_is_refused_by_what_the_browser_says() {
 }
 
 #[tokio::test]
-async fn r49_pages_of_ours_allow_nothing_and_frame_nowhere() {
-    let bare = Bare::start(Server::new(async |_: Request| Err::<(), BoxError>("broken".into()))).await;
-    for hit in [get("/", &[]), get("/?_t=00", &[]), get("/favicon.ico", &[])] {
-        let url = hit.uri().clone();
-        let answer = bare.ask(hit).await;
-        let policy = answer.header("content-security-policy");
-        assert!(
-            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
-            "{url}: {policy}"
-        );
-        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{url}");
-        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin", "{url}");
-        assert!(!answer.body.contains("<script") && !answer.body.contains("style="), "{url}");
-    }
-}
-
-#[tokio::test]
 async fn r49_redirects_stay_here() {
     async fn goes(mut req: Request) -> Result<()> {
         let to: String = req.param("to")?;
