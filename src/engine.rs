@@ -11,6 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use tokio::time::Instant;
 
+use crate::body::Body;
 use crate::flow::Flow;
 use crate::hit::Hit;
 use crate::limits::Limits;
@@ -21,7 +22,7 @@ use crate::mapper::key::{Keys, random};
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::rotate::Rotated;
 use crate::page::{self, Frames, Notice, Pages, Problem};
-use crate::reply::{Answer, Body};
+use crate::reply::Answer;
 use crate::session::kept::KeptPages;
 use crate::session::table::Table;
 use crate::step::Seal;
@@ -45,6 +46,8 @@ pub(crate) struct Core {
     pub(crate) pages: Pages,
     #[cfg(feature = "files")]
     pub(crate) files: Option<crate::files::Files>,
+    #[cfg(feature = "compression")]
+    pub(crate) compress: bool,
     pub(crate) table: Table,
     pub(crate) kept: KeptPages,
     pub(crate) addresses: Addresses,
@@ -110,6 +113,16 @@ impl Engine {
     }
 
     fn serve(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
+        #[cfg(feature = "compression")]
+        if self.0.compress {
+            let wanted = crate::compress::wanted(&head.headers);
+            return crate::compress::on_its_way(self.find(head, body, peer), wanted, &self.0.runtime);
+        }
+        self.find(head, body, peer)
+    }
+
+    /// Finds what answers: the health path, a file, a session.
+    fn find(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
         let core = &self.0;
         if head.uri.path() == core.health {
             return Answer::aside(std::future::ready(health()));

@@ -8,8 +8,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use tower_http::services::ServeDir;
 
+use crate::body::Body;
 use crate::engine::{Core, Engine};
-use crate::reply::{Answer, Body};
+use crate::reply::Answer;
 
 /// Types that are text and do not say so.
 const TEXTS: [&str; 4] = ["application/javascript", "application/json", "application/xml", "image/svg+xml"];

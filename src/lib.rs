@@ -2,6 +2,9 @@
 #![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
 
 mod adapter;
+mod body;
+#[cfg(feature = "compression")]
+mod compress;
 mod engine;
 mod error;
 #[cfg(feature = "files")]
@@ -27,6 +30,7 @@ pub mod test;
 #[cfg(feature = "http")]
 pub use adapter::http::{Address, Http};
 pub use adapter::{Adapter, Listening, Stop};
+pub use body::Body;
 #[cfg(feature = "cookies")]
 pub use cookie::Cookie;
 pub use engine::Engine;
@@ -37,7 +41,7 @@ pub use limits::Limits;
 pub use mapper::{Identity, Map, Mapper, Purpose};
 pub use markup::{Href, Json};
 pub use page::{Notice, Page, Pages, Problem};
-pub use reply::{Answer, Body};
+pub use reply::Answer;
 pub use request::{Callbacks, Choice, Choices, Form, FromParam, Key, Next, Request};
 pub use server::{Bound, Server};
 

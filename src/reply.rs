@@ -1,4 +1,4 @@
-//! The way back of a hit: the response while it is made, and the body that adapters send.
+//! The way back of a hit: the response while it is made.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -9,9 +9,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
-use http_body::Frame;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::body::Body;
 use crate::page::{Frames, allow_nothing};
 use crate::server::BoxFuture;
 
@@ -145,6 +145,21 @@ impl Answer {
         }
     }
 
+    /// An answer that is there.
+    #[cfg(feature = "compression")]
+    pub(crate) fn now(response: Response<Body>) -> Self {
+        Answer(Way::Now(Some(response)))
+    }
+
+    /// Takes the response, if it is there.
+    #[cfg(feature = "compression")]
+    pub(crate) fn at_once(&mut self) -> Option<Response<Body>> {
+        match &mut self.0 {
+            Way::Now(response) => response.take(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn aside(answer: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
         Answer(Way::Aside(Box::pin(answer)))
     }
@@ -244,7 +259,7 @@ impl Reply {
             self.out.insert_str(0, &head);
             let (chunks, receiver) = mpsc::channel(CHUNKS);
             let last = chunks.clone().try_reserve_owned().expect("a new channel has room");
-            self.send_body(Body(Content::Stream(receiver)));
+            self.send_body(Body::from(receiver));
             self.stream = Some(Stream { chunks, last, tail });
         }
         let stream = self.stream.as_ref().expect("made above");
@@ -282,8 +297,12 @@ impl Reply {
             }
         };
         self.head();
-        let kept =
-            keep.then(|| Kept { status: self.status, headers: self.headers.clone(), body: body.clone() });
+        let kept = keep.then(|| Kept {
+            status: self.status,
+            headers: self.headers.clone(),
+            sensitive: self.sensitive,
+            body: body.clone(),
+        });
         self.ready = Some(Ready::Whole(body));
         kept
     }
@@ -306,8 +325,9 @@ impl Reply {
             self.headers.append(header::SET_COOKIE, cookie);
         }
         if self.tells_id {
-            self.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            forbid_keeping(&mut self.headers);
         }
+        self.sensitive = kept.sensitive;
         self.send_body(Body::from(kept.body.clone()));
     }
 
@@ -330,12 +350,12 @@ impl Reply {
             self.headers.insert(header::CONTENT_TYPE, kind);
         }
         if self.sensitive || self.tells_id {
-            self.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            forbid_keeping(&mut self.headers);
         }
     }
 
     fn send_body(&mut self, body: Body) {
-        if matches!(body.0, Content::Stream(_)) {
+        if body.is_streamed() {
             self.head();
         }
         let back = std::mem::replace(&mut self.back, Back::Done);
@@ -345,6 +365,10 @@ impl Reply {
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = std::mem::take(&mut self.headers);
+        #[cfg(feature = "compression")]
+        if self.sensitive {
+            response.extensions_mut().insert(crate::compress::Secret);
+        }
         match back {
             Back::Desk(call) => leave(call, Left::Response(response)),
             // A client that has gone away is no concern of the session's.
@@ -352,6 +376,14 @@ impl Reply {
             Back::Done => {}
         }
     }
+}
+
+/// No cache may keep it. What nobody may change stays so.
+fn forbid_keeping(headers: &mut HeaderMap) {
+    let said = headers.get(header::CACHE_CONTROL).map(|said| said.as_bytes().to_ascii_lowercase());
+    let fixed = said.is_some_and(|said| said.windows(12).any(|word| word == b"no-transform"));
+    let value = if fixed { "no-store, no-transform" } else { "no-store" };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
 }
 
 /// Leaves something on the desk of the call that is on this thread's stack.
@@ -395,79 +427,12 @@ fn is_whole(out: &str) -> bool {
 pub(crate) struct Kept {
     status: StatusCode,
     headers: HeaderMap,
+    sensitive: bool,
     body: Bytes,
 }
 
 impl Kept {
     pub(crate) fn bytes(&self) -> usize {
         self.body.len()
-    }
-}
-
-/// A response's body: all at once, or as the session flushes it.
-pub struct Body(Content);
-
-impl std::fmt::Debug for Body {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Body").field("size", &http_body::Body::size_hint(self)).finish_non_exhaustive()
-    }
-}
-
-enum Content {
-    Full(Option<Bytes>),
-    Stream(mpsc::Receiver<Bytes>),
-    #[cfg(feature = "files")]
-    File(Box<tower_http::services::fs::ServeFileSystemResponseBody>),
-}
-
-impl From<Bytes> for Body {
-    fn from(bytes: Bytes) -> Self {
-        Body(Content::Full(Some(bytes).filter(|bytes| !bytes.is_empty())))
-    }
-}
-
-#[cfg(feature = "files")]
-impl From<tower_http::services::fs::ServeFileSystemResponseBody> for Body {
-    fn from(file: tower_http::services::fs::ServeFileSystemResponseBody) -> Self {
-        Body(Content::File(Box::new(file)))
-    }
-}
-
-impl http_body::Body for Body {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match &mut self.0 {
-            Content::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Content::Stream(chunks) => {
-                chunks.poll_recv(cx).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
-            }
-            #[cfg(feature = "files")]
-            Content::File(file) => Pin::new(&mut **file).poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Content::Full(bytes) => bytes.is_none(),
-            Content::Stream(_) => false,
-            #[cfg(feature = "files")]
-            Content::File(file) => file.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        match &self.0 {
-            Content::Full(bytes) => {
-                http_body::SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
-            Content::Stream(_) => http_body::SizeHint::default(),
-            #[cfg(feature = "files")]
-            Content::File(file) => file.size_hint(),
-        }
     }
 }

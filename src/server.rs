@@ -59,6 +59,8 @@ pub struct Server {
     limits: Limits,
     #[cfg(feature = "files")]
     files: Option<crate::files::Files>,
+    #[cfg(feature = "compression")]
+    compress: bool,
     adapters: Vec<Box<dyn Adapter>>,
 }
 
@@ -77,6 +79,8 @@ impl Server {
             limits: Limits::default(),
             #[cfg(feature = "files")]
             files: None,
+            #[cfg(feature = "compression")]
+            compress: true,
             adapters: Vec::new(),
         }
     }
@@ -175,6 +179,14 @@ impl Server {
         self
     }
 
+    /// Whether pages are compressed (brotli, gzip) for clients that ask. Default: yes. Only whole texts of 1 KiB and
+    /// more are, and nothing that is sensitive, has a `Content-Encoding`, or says `Cache-Control: no-transform`.
+    #[cfg(feature = "compression")]
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.compress = compress;
+        self
+    }
+
     /// Opens all adapters: their addresses are known then, and clients wait in line until it runs.
     pub async fn bind(mut self) -> Result<Bound, Error> {
         if self.adapters.is_empty() {
@@ -211,6 +223,8 @@ impl Server {
             pages: self.pages,
             #[cfg(feature = "files")]
             files: self.files,
+            #[cfg(feature = "compression")]
+            compress: self.compress,
             table: Table::new(&self.limits),
             limits: self.limits,
             addresses: Addresses::default(),

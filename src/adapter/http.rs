@@ -24,10 +24,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use super::{Adapter, Listening, Stop};
+use crate::body::Body;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::reply::{Answer, Body};
+use crate::reply::Answer;
 use crate::server::BoxFuture;
 
 /// How long to wait when the system gives no more connections (EMFILE and its like).

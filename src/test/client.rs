@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use super::cookies::Jar;
 use super::navigation::Navigation;
 use super::page::Page;
-use crate::reply::Body;
+use crate::body::Body;
 use crate::server::{Owned, Server};
 
 /// Redirects followed in a row.

@@ -7,7 +7,7 @@ use http::response::Parts;
 use http_body_util::BodyExt;
 
 use super::client::Client;
-use crate::reply::Body;
+use crate::body::Body;
 
 /// A response that is read while it is made: [`Browser::open`](super::Browser::open).
 ///

@@ -7,6 +7,8 @@ mod built_in;
 mod cancel;
 mod choices;
 mod clocks;
+#[cfg(feature = "compression")]
+mod compression;
 mod ending;
 mod examples;
 mod failing;
