@@ -48,6 +48,8 @@ pub use server::{Bound, Server};
 /// The guides' programs are compiled and run.
 #[cfg(doctest)]
 mod guides {
+    #[doc = include_str!("../docs/deploying.md")]
+    mod deploying {}
     #[doc = include_str!("../docs/security.md")]
     mod security {}
     #[doc = include_str!("../docs/sessions.md")]

@@ -114,8 +114,8 @@ impl Server {
     /// `X-Forwarded-For`, `-Proto` and `-Host` is believed: the client's address, whether it came over https, and the
     /// host it asked. From others these fields change nothing. Default: none.
     ///
-    /// A proxy must remove or overwrite what clients send under these names. Text that is no address and no network is an
-    /// error when the server starts.
+    /// A proxy must remove or overwrite what clients send under these names; `docs/deploying.md` has a configuration of
+    /// nginx that does. Text that is no address and no network is an error when the server starts.
     pub fn trust_proxies<T: Into<String>>(mut self, proxies: impl IntoIterator<Item = T>) -> Self {
         self.proxies.extend(proxies.into_iter().map(Into::into));
         self

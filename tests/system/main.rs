@@ -5,6 +5,7 @@
 mod browser;
 mod chrome;
 mod client;
+mod deploying;
 mod framing;
 mod http;
 mod log;
