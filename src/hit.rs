@@ -247,7 +247,10 @@ impl Hit {
     }
 
     fn is_own(&self, origin: &str) -> bool {
-        origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == self.host())
+        let Some((scheme, authority)) = origin.split_once("://") else { return false };
+        // A page of plain HTTP may have been written by anyone on the line.
+        let as_safe = !self.is_https() || scheme == "https";
+        as_safe && Some(authority) == self.host()
     }
 }
 

@@ -11,13 +11,15 @@ const PREFIX: &str = "__Host-";
 
 #[derive(Debug)]
 pub(crate) struct SessionCookie {
+    /// The name as the program gave it.
+    plain: String,
     /// The name with its prefix.
     https: String,
 }
 
 impl SessionCookie {
     pub(crate) fn new(name: &str) -> Self {
-        SessionCookie { https: [PREFIX, name].concat() }
+        SessionCookie { plain: name.to_owned(), https: [PREFIX, name].concat() }
     }
 
     /// Whether a session's cookie can have this name.
@@ -37,7 +39,7 @@ impl SessionCookie {
     }
 
     pub(crate) fn name(&self, https: bool) -> &str {
-        if https { &self.https } else { &self.https[PREFIX.len()..] }
+        if https { &self.https } else { &self.plain }
     }
 
     /// The `Set-Cookie` field that tells an id.
@@ -54,6 +56,6 @@ impl SessionCookie {
             Some(prefix) if prefix.eq_ignore_ascii_case(PREFIX) => &name[PREFIX.len()..],
             _ => name,
         };
-        bare == self.name(false)
+        bare == self.plain
     }
 }

@@ -107,6 +107,22 @@ async fn r38_the_forwarded_host_is_the_one_that_pages_come_from() {
 }
 
 #[tokio::test]
+async fn r38_over_https_a_page_of_plain_http_is_another_site() {
+    let bare = Bare::start(behind(Server::new(tally))).await;
+    for (scheme, origin, status) in [
+        ("https", "https://shop.test", 200),
+        ("https", "http://shop.test", 403),
+        ("http", "http://shop.test", 200),
+        // Who does not trust the proxy that does TLS does not know better.
+        ("", "https://shop.test", 200),
+    ] {
+        let fields = [("host", "shop.test"), ("origin", origin), ("x-forwarded-proto", scheme)];
+        let seen = bare.ask_from(PROXY, request("POST", "/", &fields, "a=1")).await;
+        assert_eq!(seen.status, status, "{origin} over {scheme:?}");
+    }
+}
+
+#[tokio::test]
 async fn r38_two_headers_that_disagree_are_warned_of_once() {
     let log = Log::listen();
     let bare = Bare::start(behind(Server::new(who))).await;
