@@ -126,7 +126,8 @@ impl<'h> Element<'h> {
     fn of_pairs(text: &'h str) -> Option<Self> {
         let (mut by_name, mut element) = ([None, None, None], Element::default());
         for pair in FromRight::new(text.as_bytes(), b';') {
-            let (name, said) = str::from_utf8(pair).ok()?.trim_ascii().split_once('=')?;
+            // A text, not a character: another search for one would cost each hit its inlined search for a token.
+            let (name, said) = str::from_utf8(pair).ok()?.trim_ascii().split_once("=")?;
             let said = value(said)?;
             let names = ["for", "proto", "host"];
             if let Some(at) = names.iter().position(|known| name.eq_ignore_ascii_case(known))

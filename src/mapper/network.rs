@@ -16,7 +16,8 @@ impl Network {
         let wrong = |why: &str| {
             Error::new(format!("trust_proxies: {text:?} {why}; write one like \"10.0.0.0/8\" or \"::1\""))
         };
-        let (address, bits) = text.split_once('/').map_or((text, None), |(ip, bits)| (ip, Some(bits)));
+        // A text, not a character: see `Element::of_pairs`.
+        let (address, bits) = text.split_once("/").map_or((text, None), |(ip, bits)| (ip, Some(bits)));
         let address: IpAddr = address.parse().map_err(|_| wrong("is no address and no network"))?;
         let width = if address.is_ipv4() { 32 } else { 128 };
         let bits = match bits {
