@@ -16,10 +16,12 @@ use crate::flow::Flow;
 use crate::hit::Hit;
 use crate::limits::Limits;
 use crate::log::{Gate, Line};
+use crate::mapper::cookie::SessionCookie;
+use crate::mapper::forwarded::Proxies;
 use crate::mapper::key::{Keys, random};
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::rotate::Rotated;
-use crate::page::{Frames, Pages, Problem};
+use crate::page::{self, Frames, Notice, Pages, Problem};
 use crate::reply::{Answer, Call, Reply};
 use crate::session::kept::KeptPages;
 use crate::session::table::Table;
@@ -35,7 +37,8 @@ pub(crate) struct Core {
     /// The root's flow first, the longest mounts next.
     pub(crate) flows: Vec<Flow>,
     pub(crate) apps: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
-    pub(crate) cookie: String,
+    pub(crate) cookie: SessionCookie,
+    pub(crate) proxies: Option<Proxies>,
     pub(crate) health: String,
     pub(crate) keys: Keys,
     pub(crate) seal: Seal,
@@ -43,6 +46,8 @@ pub(crate) struct Core {
     pub(crate) pages: Pages,
     #[cfg(feature = "files")]
     pub(crate) files: Option<Arc<crate::files::Served>>,
+    #[cfg(feature = "compression")]
+    pub(crate) compress: bool,
     pub(crate) table: Table,
     pub(crate) kept: KeptPages,
     pub(crate) addresses: Addresses,
@@ -81,7 +86,7 @@ impl Clock {
 
 impl Engine {
     /// Brings one request to its session; the future is ready when the session has answered. The body is whole; `peer`
-    /// is the client's address.
+    /// is who is connected: the client, or a proxy.
     ///
     /// A session that waits runs within this call; a form with files is taken apart first, when the future is awaited. Dropping the future gives up the answer, not the session.
     pub fn answer(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Answer {
@@ -98,6 +103,16 @@ impl Engine {
     }
 
     pub(crate) fn serve(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
+        #[cfg(feature = "compression")]
+        if self.0.compress {
+            let wanted = crate::compress::wanted(&head.headers);
+            return crate::compress::on_its_way(self.find(head, body, peer), wanted, &self.0.runtime);
+        }
+        self.find(head, body, peer)
+    }
+
+    /// Finds what answers: the health path, a file, a session.
+    fn find(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
         let core = &self.0;
         if head.uri.path() == core.health {
             return Answer::aside(std::future::ready(health()));
@@ -117,7 +132,7 @@ impl Engine {
             return Answer::aside(crate::intake::multipart::receive(self.clone(), head, body, peer));
         }
         let (call, back) = Call::begin();
-        self.0.map_checked(Hit::new(head, body, peer, Reply::new(back)));
+        self.0.map_checked(self.0.hit(head, body, peer, Reply::new(back)));
         call.end()
     }
 
@@ -184,10 +199,20 @@ fn health() -> Response<Body> {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    page::allow_nothing(headers);
     response
 }
 
 impl Core {
+    /// A hit, from whom it is by what trusted proxies say.
+    pub(crate) fn hit(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>, reply: Reply) -> Box<Hit> {
+        let mut hit = Hit::new(head, body, peer, reply);
+        if let Some(proxies) = &self.proxies {
+            hit.look_behind(proxies);
+        }
+        hit
+    }
+
     /// Brings a hit to its session, unless it has more parameters than a hit may have.
     pub(crate) fn map_checked(self: &Arc<Self>, hit: Box<Hit>) {
         if hit.has_more_params_than(self.limits.params) {
@@ -238,10 +263,17 @@ impl Core {
     /// The session of the page this hit comes from is over.
     #[cold]
     pub(crate) fn expire(&self, mut hit: Box<Hit>) {
-        hit.reply.status = StatusCode::GONE;
+        (hit.reply.status, hit.reply.sensitive) = (StatusCode::GONE, true);
         hit.reply.out = self.pages.draw_expired(&hit.own_path()).into_string();
         self.guard(&mut hit.reply.rare().headers);
         self.finish(hit);
+    }
+
+    /// Makes a notice the page, with a way on if there is one.
+    #[cold]
+    pub(crate) fn notify(&self, hit: &mut Hit, notice: Notice, onward: Option<&str>) {
+        hit.reply.out = self.pages.notice_page(notice, onward).into_string();
+        self.guard(&mut hit.reply.rare().headers);
     }
 
     #[cold]
@@ -258,10 +290,7 @@ impl Core {
     /// Built-in pages need nothing from anywhere, so they get nothing. Replaced ones are the program's.
     fn guard(&self, headers: &mut HeaderMap) {
         if self.frames.are_built_in() && self.pages.are_built_in() {
-            let policy = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-            headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-            headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-            headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+            page::allow_nothing(headers);
         }
     }
 

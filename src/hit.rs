@@ -12,6 +12,7 @@ use crate::body::Body;
 #[cfg(feature = "multipart")]
 use crate::intake::multipart::Sent;
 use crate::mapper::Cut;
+use crate::mapper::forwarded::{Forwarded, Proxies};
 use crate::page::Frames;
 use crate::reply::{Complete, Kept, Ready, Reply};
 #[cfg(feature = "multipart")]
@@ -25,6 +26,8 @@ pub struct Hit {
     body: Bytes,
     fields: Fields,
     peer: Option<SocketAddr>,
+    /// What the trusted proxy says that brought it.
+    forwarded: Option<Box<Forwarded>>,
     /// Bytes of the path that name the flow.
     mount: usize,
     /// Parameters that name the visitor or the session: pages carry them on, programs do not see them.
@@ -59,7 +62,18 @@ impl Hit {
         // In place: it is too large to be made here and moved there.
         Box::write(
             Box::new_uninit(),
-            Hit { parts, signs, body, fields, peer, mount: 0, cut: Cut::default(), overtime: false, reply },
+            Hit {
+                parts,
+                signs,
+                body,
+                fields,
+                peer,
+                forwarded: None,
+                mount: 0,
+                cut: Cut::default(),
+                overtime: false,
+                reply,
+            },
         )
     }
 
@@ -112,9 +126,21 @@ impl Hit {
         self.parts.version
     }
 
-    /// The client's address.
+    /// The client's address: what a trusted proxy says, else whoever is connected. Port 0 where a proxy does not say.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// Whether the client came over https: by what a trusted proxy says.
+    pub fn is_https(&self) -> bool {
+        self.forwarded.as_ref().is_some_and(|forwarded| forwarded.https)
+    }
+
+    /// The host and port that the client asked: by what a trusted proxy says, else by the request itself.
+    pub fn host(&self) -> Option<&str> {
+        let forwarded = self.forwarded.as_ref().and_then(|forwarded| forwarded.host.as_deref());
+        let host = forwarded.or_else(|| self.header("host"));
+        host.or_else(|| self.parts.uri.authority().map(|host| host.as_str()))
     }
 
     /// Parameters in order: those of the body, then those of the query.
@@ -148,7 +174,7 @@ impl Hit {
         self.parts.method.is_safe()
     }
 
-    /// Where the hit comes from, by `Sec-Fetch-Site`, else by comparing `Origin` with `Host`.
+    /// Where the hit comes from, by `Sec-Fetch-Site`, else by comparing `Origin` with [`host`](Self::host).
     pub fn site(&self) -> Site {
         let same = match self.signs.site {
             Some(site) => site == Site::Same,
@@ -156,6 +182,13 @@ impl Hit {
             None => true,
         };
         if same { Site::Same } else { Site::Cross }
+    }
+
+    /// Takes the client's address, scheme and host from what a trusted peer says.
+    pub(crate) fn look_behind(&mut self, proxies: &Proxies) {
+        let peer = self.peer;
+        self.forwarded = peer.and_then(|peer| proxies.read(peer, &self.parts.headers)).map(Box::new);
+        self.peer = self.forwarded.as_ref().map_or(peer, |forwarded| Some(forwarded.client));
     }
 
     pub(crate) fn signs(&self) -> &Signs {
@@ -260,8 +293,10 @@ impl Hit {
     }
 
     fn is_own(&self, origin: &str) -> bool {
-        let host = self.header("host").or_else(|| self.parts.uri.authority().map(|host| host.as_str()));
-        origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host)
+        let Some((scheme, authority)) = origin.split_once("://") else { return false };
+        // A page of plain HTTP may have been written by anyone on the line.
+        let as_safe = !self.is_https() || scheme == "https";
+        as_safe && Some(authority) == self.host()
     }
 }
 

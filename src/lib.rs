@@ -3,6 +3,8 @@
 
 mod adapter;
 mod body;
+#[cfg(feature = "compression")]
+mod compress;
 mod engine;
 mod error;
 #[cfg(feature = "files")]
@@ -53,6 +55,8 @@ pub use server::{Bound, Server};
 /// The guides' programs are compiled and run.
 #[cfg(doctest)]
 mod guides {
+    #[doc = include_str!("../docs/deploying.md")]
+    mod deploying {}
     #[doc = include_str!("../docs/security.md")]
     mod security {}
     #[doc = include_str!("../docs/sessions.md")]

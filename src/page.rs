@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use maud::{Markup, PreEscaped, html};
 
 /// Doctype, charset and viewport: what makes a page a page.
@@ -86,6 +86,14 @@ impl Frames {
             }
         }
     }
+}
+
+/// The header fields of a page that needs nothing from anywhere, and nobody else has a use for.
+pub(crate) fn allow_nothing(headers: &mut HeaderMap) {
+    let policy = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
 }
 
 /// Why a visitor gets an error page.

@@ -15,6 +15,8 @@ use crate::error::Error;
 use crate::flow::Flow;
 use crate::limits::Limits;
 use crate::log::Gate;
+use crate::mapper::cookie::SessionCookie;
+use crate::mapper::forwarded::Proxies;
 use crate::mapper::key::Keys;
 use crate::mapper::reap::{Addresses, Dying, TICK};
 use crate::mapper::rotate::Rotated;
@@ -49,6 +51,7 @@ pub struct Server {
     flows: Vec<Flow>,
     apps: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     cookie: Option<String>,
+    proxies: Vec<String>,
     health: String,
     keys: Vec<Vec<u8>>,
     frames: Frames,
@@ -58,6 +61,8 @@ pub struct Server {
     files: Option<crate::files::Files>,
     #[cfg(feature = "multipart")]
     upload_dir: Option<std::path::PathBuf>,
+    #[cfg(feature = "compression")]
+    compress: bool,
     adapters: Vec<Box<dyn Adapter>>,
 }
 
@@ -68,6 +73,7 @@ impl Server {
             flows: vec![flow.into()],
             apps: HashMap::new(),
             cookie: None,
+            proxies: Vec::new(),
             health: HEALTH.to_owned(),
             keys: Vec::new(),
             frames: Frames::default(),
@@ -77,6 +83,8 @@ impl Server {
             files: None,
             #[cfg(feature = "multipart")]
             upload_dir: None,
+            #[cfg(feature = "compression")]
+            compress: true,
             adapters: Vec::new(),
         }
     }
@@ -100,9 +108,20 @@ impl Server {
     }
 
     /// The name of the visitors' cookie. Default: `sid_` and the first adapter's port, so that two servers of one
-    /// host do not take each other's.
+    /// host do not take each other's. Over https the server puts `__Host-` in front.
     pub fn cookie(mut self, name: impl Into<String>) -> Self {
         self.cookie = Some(name.into());
+        self
+    }
+
+    /// Proxies in front, by address or network (`"10.0.0.0/8"`, `"::1"`). What they say in `Forwarded`, else in
+    /// `X-Forwarded-For`, `-Proto` and `-Host` is believed: the client's address, whether it came over https, and the
+    /// host it asked. From others these fields change nothing. Default: none.
+    ///
+    /// A proxy must remove or overwrite what clients send under these names; `docs/deploying.md` has a configuration of
+    /// nginx that does. Text that is no address and no network is an error when the server starts.
+    pub fn trust_proxies<T: Into<String>>(mut self, proxies: impl IntoIterator<Item = T>) -> Self {
+        self.proxies.extend(proxies.into_iter().map(Into::into));
         self
     }
 
@@ -167,6 +186,14 @@ impl Server {
         self
     }
 
+    /// Whether pages are compressed (brotli, gzip) for clients that ask. Default: yes. Only whole texts of 1 KiB and
+    /// more are, and nothing that is sensitive, has a `Content-Encoding`, or says `Cache-Control: no-transform`.
+    #[cfg(feature = "compression")]
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.compress = compress;
+        self
+    }
+
     /// Opens all adapters: their addresses are known then, and clients wait in line until it runs.
     pub async fn bind(mut self) -> Result<Bound, Error> {
         if self.adapters.is_empty() {
@@ -196,12 +223,15 @@ impl Server {
             kept: KeptPages::new(self.limits.kept_page, self.limits.kept_pages),
             flows: self.flows,
             apps: self.apps,
-            cookie: self.cookie.unwrap_or_else(|| "sid".to_owned()),
+            cookie: SessionCookie::new(self.cookie.as_deref().unwrap_or("sid")),
+            proxies: Proxies::new(&self.proxies)?,
             health: self.health,
             frames: self.frames,
             pages: self.pages,
             #[cfg(feature = "files")]
             files: self.files.map(crate::files::Files::serve).transpose()?,
+            #[cfg(feature = "compression")]
+            compress: self.compress,
             #[cfg(feature = "multipart")]
             arrivals: Arc::default(),
             #[cfg(feature = "multipart")]
@@ -221,11 +251,7 @@ impl Server {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let token = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-        if let Some(name) = self.cookie.as_deref().filter(|name| name.is_empty() || !name.chars().all(token))
-        {
-            return Err(Error::new(format!("cookie {name:?}: use letters, digits, `_`, `-` and `.`")));
-        }
+        self.cookie.as_deref().map_or(Ok(()), SessionCookie::check)?;
         if let Some(at) = self.keys.iter().position(|key| key.len() < KEY) {
             return Err(Error::new(format!(
                 "key {}: a key has at least {KEY} bytes; `openssl rand -hex 32` makes one",

@@ -3,15 +3,17 @@
 //! Mapping never waits, and runs none of the program's code but the predicate, the mapper and, on the task that
 //! brought the hit, the session itself.
 
+pub(crate) mod cookie;
+pub(crate) mod forwarded;
 pub(crate) mod identify;
 pub(crate) mod key;
+mod network;
 pub(crate) mod purpose;
 pub(crate) mod reap;
 pub(crate) mod rotate;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::engine::Core;
@@ -22,11 +24,9 @@ use crate::session::drive::Refused;
 use crate::session::table::{Found, Full};
 pub(crate) use identify::Cut;
 pub use identify::{Identity, Map, Mapper};
-use key::{VisitorId, WIRE};
+use key::VisitorId;
 pub use purpose::Purpose;
 
-/// What is said of the cookie that names a visitor.
-const INTRODUCTION: &str = "; Path=/; HttpOnly; SameSite=Lax";
 /// What is said to who sends what changes something from another site.
 pub(crate) const FROM_ELSEWHERE: &str = "This form was sent from another site.";
 
@@ -53,7 +53,7 @@ impl Core {
             Purpose::Visit | Purpose::Crawl => {}
             other => return self.answer_aside(hit, other),
         }
-        let mut identity = Identity::new(&self.cookie);
+        let mut identity = Identity::new(self.cookie.name(hit.is_https()));
         self.flow(flow).identify(&hit, &mut identity);
         let label = identity.session_label(flow);
         let whose = match purpose {
@@ -80,7 +80,7 @@ impl Core {
     #[cfg(feature = "multipart")]
     pub(crate) fn proven(&self, hit: &mut Hit) -> Option<VisitorId> {
         let flow = self.route(hit);
-        let mut identity = Identity::new(&self.cookie);
+        let mut identity = Identity::new(self.cookie.name(hit.is_https()));
         self.flow(flow).identify(hit, &mut identity);
         let id = match identity.name() {
             Some(name) => Some(self.keys.name(name)),
@@ -158,7 +158,7 @@ impl Core {
     /// Starts a session with its first hit.
     #[inline(never)]
     fn start(self: &Arc<Self>, visitor: Option<VisitorId>, flow: u16, label: u64, mut hit: Box<Hit>) {
-        let address = hit.peer().and_then(|peer| address_block(peer.ip()));
+        let address = self.counted_as(&hit);
         if !self.addresses.count(address, self.limits.newborns_per_address) {
             return self.busy(hit, "Too many new visitors come from your network.");
         }
@@ -183,6 +183,13 @@ impl Core {
         }
     }
 
+    /// What a newborn of this hit counts as. Loopback and trusted proxies are exempt: they speak for many.
+    fn counted_as(&self, hit: &Hit) -> Option<u64> {
+        let ip = hit.peer()?.ip();
+        let is_proxy = self.proxies.as_ref().is_some_and(|proxies| proxies.trusts(ip));
+        if is_proxy { None } else { address_block(ip) }
+    }
+
     /// A first page for a crawler, from a session that is not kept.
     fn show_around(self: &Arc<Self>, flow: u16, label: u64, hit: Box<Hit>) {
         let session = Session::new(self.clone(), VisitorId::fresh(), label, flow);
@@ -193,12 +200,8 @@ impl Core {
     /// Tells a visitor their id.
     pub(crate) fn introduce(&self, session: &Session, hit: &mut Hit) {
         if hit.cut.by_cookie {
-            let mut cookie = String::with_capacity(self.cookie.len() + WIRE + INTRODUCTION.len() + 1);
-            cookie.extend([&self.cookie, "="]);
-            self.keys.sign_to(session.visitor(), &mut cookie);
-            cookie.push_str(INTRODUCTION);
-            let value = HeaderValue::from_maybe_shared(Bytes::from(cookie));
-            hit.reply.introduction = Some(value.expect("the cookie's name was checked at the start"));
+            let id = self.keys.sign(session.visitor());
+            hit.reply.introduction = Some(self.cookie.tell(hit.is_https(), &id));
         }
     }
 
@@ -222,7 +225,7 @@ impl Core {
         match self.kept.get(session.serial) {
             Some(page) => hit.reply.repeat(&page),
             None => {
-                hit.reply.out = self.pages.notice_page(Notice::Received, None).into_string();
+                self.notify(&mut hit, Notice::Received, None);
                 self.finish(hit);
             }
         }

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::body::Body;
 use crate::hit::Hit;
+use crate::page::allow_nothing;
 use crate::server::BoxFuture;
 
 /// How a response gets back to who waits for it. Dropped unused, it answers 503.
@@ -134,9 +135,10 @@ fn unavailable() -> Response<Body> {
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    allow_nothing(headers);
     response
 }
 
@@ -188,6 +190,21 @@ enum When {
 }
 
 impl Answer {
+    /// An answer that is there.
+    #[cfg(feature = "compression")]
+    pub(crate) fn now(response: Response<Body>) -> Self {
+        Answer(When::Now(Some(response)))
+    }
+
+    /// Takes the response, if it is there.
+    #[cfg(feature = "compression")]
+    pub(crate) fn at_once(&mut self) -> Option<Response<Body>> {
+        match &mut self.0 {
+            When::Now(response) => response.take(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn aside(answer: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
         Answer(When::Aside(Box::pin(answer)))
     }

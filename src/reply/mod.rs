@@ -217,7 +217,13 @@ impl Reply {
         let body = body.whole().filter(|_| !asked.contains(&self.status))?;
         let mut headers = HeaderMap::new();
         self.fill(&mut headers);
-        Some(Kept { status: self.status, headers, body })
+        Some(Kept {
+            status: self.status,
+            headers,
+            #[cfg(feature = "compression")]
+            sensitive: self.sensitive,
+            body,
+        })
     }
 
     /// The response, once it is complete. `headers` is memory for its fields.
@@ -253,7 +259,14 @@ impl Reply {
                 headers.append(header::SET_COOKIE, cookie.clone());
             }
         }
-        headers.extend(self.introduction.take().map(|introduction| (header::SET_COOKIE, introduction)));
+        if let Some(introduction) = self.introduction.take() {
+            headers.append(header::SET_COOKIE, introduction);
+            forbid_keeping(headers);
+        }
+        #[cfg(feature = "compression")]
+        if kept.sensitive {
+            response.extensions_mut().insert(crate::compress::Secret);
+        }
         let back = self.take_back();
         back.answer(Outcome::response(response));
     }
@@ -274,22 +287,28 @@ impl Reply {
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = headers;
+        #[cfg(feature = "compression")]
+        if self.sensitive {
+            response.extensions_mut().insert(crate::compress::Secret);
+        }
         response
     }
 
     /// Fills an empty map with the header fields, all but what depends on the body.
     fn fill(&self, headers: &mut HeaderMap) {
+        let secret = self.sensitive || self.introduction.is_some();
+        let cache = if secret { "no-store" } else { "private, no-cache" };
         headers.append(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        headers.append(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        headers.append(header::CACHE_CONTROL, HeaderValue::from_static(cache));
         headers.append(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Some(rare) = &self.rare {
             rare.fill(headers);
+            if secret {
+                forbid_keeping(headers);
+            }
         }
         if let Some(introduction) = &self.introduction {
             headers.append(header::SET_COOKIE, introduction.clone());
-        }
-        if self.sensitive {
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
     }
 }
@@ -315,6 +334,15 @@ pub(crate) enum Complete {
     Whole(Option<Kept>),
     /// Its head was sent before: this is the last of its body.
     Tail(mpsc::OwnedPermit<Bytes>, Bytes),
+}
+
+/// No cache may keep it. What nobody may change stays so.
+#[inline(never)]
+fn forbid_keeping(headers: &mut HeaderMap) {
+    let said = headers.get(header::CACHE_CONTROL).map(|said| said.as_bytes().to_ascii_lowercase());
+    let fixed = said.is_some_and(|said| said.windows(12).any(|word| word == b"no-transform"));
+    let value = if fixed { "no-store, no-transform" } else { "no-store" };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
 }
 
 /// Whether the program printed a whole document: then no layout goes around it.
@@ -355,6 +383,8 @@ impl From<Bytes> for Box<Raw> {
 pub(crate) struct Kept {
     status: StatusCode,
     headers: HeaderMap,
+    #[cfg(feature = "compression")]
+    sensitive: bool,
     body: Bytes,
 }
 

@@ -133,7 +133,7 @@ impl<'a> Future for Next<'a> {
                 }
                 Verdict::Notice(notice) => {
                     let onward = (notice == Notice::FromElsewhere).then(|| hit.own_link());
-                    hit.reply.out = session.core.pages.notice_page(notice, onward.as_deref()).into_string();
+                    session.core.notify(&mut hit, notice, onward.as_deref());
                     self.asking.answer(hit);
                 }
             }

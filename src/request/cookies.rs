@@ -13,17 +13,21 @@ impl Request {
         self.hit(|hit| cookies(hit, name).next().map(str::to_owned))
     }
 
-    /// Sets a cookie for this host: `Path=/; HttpOnly; SameSite=Lax`, until the browser closes.
+    /// Sets a cookie for this host: `Path=/; HttpOnly; SameSite=Lax`, over https `Secure`, until the browser closes.
     pub fn set_cookie(&mut self, name: &str, value: &str) -> Result<&mut Self, Error> {
         let cookie = Cookie::build((name.to_owned(), value.to_owned()));
-        self.add_cookie(cookie.path("/").http_only(true).same_site(SameSite::Lax).build())
+        let mut cookie = cookie.path("/").http_only(true).same_site(SameSite::Lax).build();
+        if self.is_https() {
+            cookie.set_secure(true);
+        }
+        self.add_cookie(cookie)
     }
 
     /// Sets a cookie just as it is given. Fails if a part of it cannot stand in a cookie, if it has the name of the
     /// session's own, between hits, and when the response has begun.
     pub fn add_cookie(&mut self, cookie: Cookie<'static>) -> Result<&mut Self, Error> {
         check(&cookie)?;
-        if cookie.name() == self.session.core.cookie {
+        if self.session.core.cookie.has_name(cookie.name()) {
             return Err(Error::new(format!("cookie `{}`: the name is the session's own", cookie.name())));
         }
         self.before_head("set_cookie")?;

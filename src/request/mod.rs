@@ -97,7 +97,8 @@ impl Request {
         self.hit(|hit| hit.mount_path().to_owned())
     }
 
-    /// The first header field of this name, if it is text.
+    /// The first header field of this name, if it is text. What proxies add (`X-Forwarded-For`) is shown as it came, from
+    /// whomever: [`peer`](Self::peer) and [`is_https`](Self::is_https) are what to rely on.
     pub fn header(&self, name: &str) -> Option<String> {
         self.hit(|hit| hit.header(name).map(str::to_owned))
     }
@@ -125,9 +126,15 @@ impl Request {
         self.hit(|hit| hit.version())
     }
 
-    /// The client's address; `None` where the protocol has none, and between hits.
+    /// The client's address: what a [trusted proxy](crate::Server::trust_proxies) says (port 0 if it does not say one),
+    /// else whoever is connected. `None` where the protocol has none, and between hits.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.session.talk(|talk| talk.current.as_ref().and_then(|hit| hit.peer()))
+    }
+
+    /// Whether the visitor came over https: by what a [trusted proxy](crate::Server::trust_proxies) says.
+    pub fn is_https(&self) -> bool {
+        self.hit(Hit::is_https)
     }
 
     /// The visitor's id as the client holds it: put it into links and forms where the flow names its visitors by

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use continuity::prelude::*;
-use continuity::{Adapter, Engine, Listening, Stop};
+use continuity::{Adapter, Body, Engine, Listening, Stop};
 use http::HeaderMap;
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
@@ -45,10 +45,7 @@ impl Bare {
     /// One request, from this address.
     pub async fn ask_from(&self, peer: &str, request: http::Request<Bytes>) -> Seen {
         let peer: SocketAddr = peer.parse().expect("an address");
-        let (head, body) = self.engine.answer(request, Some(peer)).await.into_parts();
-        let body = body.collect().await.expect("a whole body").to_bytes();
-        let body = String::from_utf8_lossy(&body).into_owned();
-        Seen { status: head.status.as_u16(), headers: head.headers, body }
+        Seen::of(self.engine.answer(request, Some(peer)).await).await
     }
 
     /// Stops as after SIGTERM; returns when it has stopped.
@@ -59,6 +56,14 @@ impl Bare {
 }
 
 impl Seen {
+    /// Reads a response to its end.
+    pub async fn of(response: http::Response<Body>) -> Seen {
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("a whole body").to_bytes();
+        let body = String::from_utf8_lossy(&body).into_owned();
+        Seen { status: head.status.as_u16(), headers: head.headers, body }
+    }
+
     /// The first header field of this name; empty if there is none.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("text"))

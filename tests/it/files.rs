@@ -130,8 +130,10 @@ async fn a_program_sends_a_file_as_any_response() {
     let folder = Folder::new("sent");
     folder.write("report.csv", "a,b\n1,2\n");
     let mut browser = Browser::of(sending(folder.0.join("report.csv")));
-    browser.get("/").await.shows("a,b 1,2").status(200);
     let field = |browser: &Browser, name| browser.header_value(name).unwrap_or_default();
+    browser.get("/").await;
+    assert_eq!(field(&browser, "cache-control"), "no-store", "it carries a new id");
+    browser.get("/").await.shows("a,b 1,2").status(200);
     assert_eq!(field(&browser, "content-type"), "text/csv; charset=utf-8");
     assert_eq!(field(&browser, "content-length"), "8");
     assert_eq!(field(&browser, "cache-control"), "private, no-cache", "it may be of this visitor alone");

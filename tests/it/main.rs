@@ -3,9 +3,12 @@
 //! Tests of the contract are named by its line (`line_03_…`), those of its reliability by their number (`r11_…`).
 
 mod bare;
+mod built_in;
 mod cancel;
 mod choices;
 mod clocks;
+#[cfg(feature = "compression")]
+mod compression;
 mod ending;
 mod examples;
 mod failing;
@@ -17,6 +20,7 @@ mod mapping;
 mod mistakes;
 mod output;
 mod properties;
+mod proxies;
 mod purpose;
 mod races;
 mod reliability;

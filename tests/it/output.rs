@@ -96,6 +96,7 @@ async fn line_08_the_layout_is_the_servers() {
 #[tokio::test]
 async fn line_08_pages_are_private_and_asked_for_again() {
     let mut browser = Browser::new(counter);
+    browser.get("/").await;
     for _ in 0..2 {
         browser.get("/").await;
         assert_eq!(browser.header_value("cache-control").as_deref(), Some("private, no-cache"));

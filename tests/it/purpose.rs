@@ -65,7 +65,8 @@ async fn line_07_what_is_no_visit_prolongs_nothing() {
 #[tokio::test]
 async fn line_07_head_has_the_heads_of_a_page_and_options_says_what_there_is() {
     let bare = Bare::start(Server::new(tally)).await;
-    let page = bare.ask(get("/", &[])).await;
+    let cookie = bare.ask(get("/", &[])).await.cookie().expect("an id");
+    let page = bare.ask(get("/", &[("cookie", &cookie)])).await;
     let head = bare.ask(request("HEAD", "/", &[], "")).await;
     assert_eq!((head.status, &*head.body), (200, ""));
     for name in ["content-type", "cache-control", "x-content-type-options"] {

@@ -5,6 +5,7 @@
 mod browser;
 mod chrome;
 mod client;
+mod deploying;
 mod folder;
 mod framing;
 mod http;

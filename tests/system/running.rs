@@ -19,8 +19,12 @@ pub struct Running {
 
 impl Running {
     pub async fn start(server: Server) -> Running {
+        Running::start_at("127.0.0.1:0", server).await
+    }
+
+    pub async fn start_at(address: &str, server: Server) -> Running {
         let engine = Arc::new(OnceLock::new());
-        let server = server.listen(Watched { http: Http::on(0), engine: engine.clone() });
+        let server = server.listen(Watched { http: Http::on(address), engine: engine.clone() });
         let bound = server.bind().await.expect("the server starts");
         let address = bound.addresses().remove(0);
         let (stop, told) = oneshot::channel();

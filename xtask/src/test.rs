@@ -27,7 +27,12 @@ const STEPS: [Step; 12] = [
 ];
 
 /// Programs that the system tests start, and the Debian packages they are in.
-const PROGRAMS: [(&str, &str); 2] = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+const PROGRAMS: [(&str, &str); 4] = [
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("nginx", "nginx-light"),
+    ("openssl", "openssl"),
+];
 
 /// How many crates a build may bring along.
 const CRATES: [(&[&str], usize); 2] = [(&[], 95), (&["--no-default-features"], 50)];
@@ -62,11 +67,8 @@ fn chosen(names: &[String]) -> Result<Vec<Step>, String> {
 
 fn prerequisites(_: &Workspace, report: &mut Report) {
     let missing = missing();
-    if missing.is_empty() {
-        report.check("chromium and chromedriver", Ok("present".to_owned()));
-    } else {
-        report.check("chromium and chromedriver", install(&missing));
-    }
+    let found = if missing.is_empty() { Ok("present".to_owned()) } else { install(&missing) };
+    report.check("chromium, chromedriver, nginx and openssl", found);
 }
 
 fn missing() -> Vec<&'static str> {
@@ -75,7 +77,8 @@ fn missing() -> Vec<&'static str> {
 
 fn is_present(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    // Servers are not in the PATH of everybody.
+    env::split_paths(&path).chain(["/usr/sbin".into()]).any(|folder| folder.join(program).is_file())
 }
 
 fn install(packages: &[&str]) -> Result<String, String> {
