@@ -99,10 +99,18 @@ limits! {
     params: usize = 1_000, "a large table of inputs";
     /// Connections open at once; more wait in the kernel's queue.
     connections: usize = 20_000, "about 1 GiB at worst";
-    /// How long a client may take for a request's head, and how long it may keep a connection unused.
+    /// How long a new connection may be unused; then it is closed.
+    first_byte: Duration = 15 * SECOND, "browsers open connections before they need them";
+    /// How long a client may take for a request's head; then it is answered 408.
     head_time: Duration = 30 * SECOND, "slow phones, not slowloris";
-    /// How long a client may take for a request's body; forms with files may go on at `upload_rate`.
+    /// How long a client may take for a request's body, then it is answered 408; forms with files may go on at `upload_rate`.
     body_time: Duration = 60 * SECOND, "1 MiB over a slow line";
+    /// How long a connection may be unused between two requests; then it is closed.
+    keep_alive: Duration = 30 * SECOND, "longer than people look at a page before they click, mostly";
+    /// How long a client may read nothing of an answer; then the connection is reset.
+    write_time: Duration = 60 * SECOND, "a phone in a tunnel, not a client that never reads";
+    /// Bytes a second that a client must send of a body after `head_time`, and read of an answer after `write_time`.
+    rate: usize = KIB, "slower than any line, faster than an attacker likes";
     /// How long a stopping server waits for answers in flight.
     drain: Duration = 10 * SECOND, "below the 30 s that service managers wait";
     /// How long a session may run without awaiting before the log names it.

@@ -83,9 +83,17 @@ where
     match tokio::time::timeout(limits.body_time, Limited::new(body, limits.body).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::LARGE),
+        Ok(Err(error)) if is_late(&*error) => Err(Refusal::SLOW),
         Ok(Err(_)) => Err(Refusal::BROKEN),
         Err(_) => Err(Refusal::SLOW),
     }
+}
+
+/// Whether the adapter gave a body up since it came too slowly.
+fn is_late(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    let timed_out = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::TimedOut;
+    causes.any(|cause| cause.downcast_ref().is_some_and(timed_out))
 }
 
 /// Why a body is not taken.

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout};
 
-use super::Refusal;
 use super::arrivals::Meter;
+use super::{Refusal, is_late};
 use crate::error::BoxError;
 use crate::limits::Limits;
 
@@ -43,7 +43,10 @@ where
             let left = self.grace.saturating_add(earned).saturating_sub(self.started.elapsed());
             let frame = timeout(left, self.body.frame()).await.map_err(|_| Refusal::SLOW)?;
             let Some(frame) = frame else { return Ok(None) };
-            let Ok(piece) = frame.map_err(|_| Refusal::BROKEN)?.into_data() else { continue };
+            let broken = |error: B::Error| {
+                if is_late(&*error.into()) { Refusal::SLOW } else { Refusal::BROKEN }
+            };
+            let Ok(piece) = frame.map_err(broken)?.into_data() else { continue };
             if self.meter.add(piece.len() as u64) > self.most {
                 return Err(Refusal::LARGE);
             }

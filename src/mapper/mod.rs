@@ -56,10 +56,8 @@ impl Core {
         let mut identity = Identity::new(self.cookie.name(hit.is_https()));
         self.flow(flow).identify(&hit, &mut identity);
         let label = identity.session_label(flow);
-        let whose = match purpose {
-            Purpose::Crawl => Whose::Nobody,
-            _ => self.whose(&identity, label, &hit),
-        };
+        let crawls = purpose == Purpose::Crawl;
+        let whose = if crawls { Whose::Nobody } else { self.whose(&identity, label, &hit) };
         hit.cut = identity.into_cut();
         match whose {
             Whose::Session(session, grew) => {
@@ -70,7 +68,7 @@ impl Core {
             }
             Whose::Rotated(session) => self.deliver_rotated(&session, hit),
             _ if hit.token().is_some() => self.expire(hit),
-            _ if purpose == Purpose::Crawl => self.show_around(flow, label, hit),
+            _ if crawls => self.show_around(flow, label, hit),
             Whose::Visitor(visitor) => self.start(Some(visitor), flow, label, hit),
             Whose::Nobody => self.start(None, flow, label, hit),
         }

@@ -68,12 +68,12 @@ fn wrong_lines(is_wrong: impl Fn(&Source, &str) -> bool) -> Vec<String> {
 }
 
 #[test]
-fn hyper_is_named_in_one_file() {
+fn hyper_is_named_in_one_folder() {
     let names =
         |line: &str| line.contains("hyper::") || line.contains("hyper_util") || line.contains("use hyper");
-    let found = wrong_lines(|source, line| source.path != "src/adapter/http.rs" && names(line));
-    none(found, "hyper is named in src/adapter/http.rs only");
-    let adapter = fs::read_to_string(Path::new(ROOT).join("src/adapter/http.rs")).expect("the adapter");
+    let found = wrong_lines(|source, line| !source.path.starts_with("src/adapter/http/") && names(line));
+    none(found, "hyper is named in src/adapter/http only");
+    let adapter = fs::read_to_string(Path::new(ROOT).join("src/adapter/http/mod.rs")).expect("the adapter");
     assert!(names(&adapter), "this test knows how hyper is named");
 }
 
@@ -121,7 +121,8 @@ fn no_file_is_longer_than_500_lines() {
 
 #[test]
 fn functions_do_not_grow() {
-    let long: Vec<_> = library().iter().flat_map(functions).collect();
+    let library = library().into_iter().filter(|source| !source.path.contains("/tests/"));
+    let long: Vec<_> = library.flat_map(|source| functions(&source)).collect();
     assert!(long.len() > 300, "this test finds functions");
     for (lines, at_most) in RATCHET {
         let longer: Vec<_> = long.iter().filter(|(_, length)| *length > lines).collect();

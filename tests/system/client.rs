@@ -53,6 +53,11 @@ impl Client {
         timeout(PATIENCE, self.stream.write_all(bytes.as_ref())).await.expect("sent in time")
     }
 
+    /// Says that nothing more will be sent.
+    pub async fn end(&mut self) {
+        self.stream.shutdown().await.expect("the connection is there");
+    }
+
     /// The whole answer.
     pub async fn reply(&mut self) -> Reply {
         let mut reply = self.head().await;

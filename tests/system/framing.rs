@@ -73,6 +73,45 @@ async fn http_1_0_needs_no_host_and_closes() {
     assert_eq!(client.rest().await, b"");
 }
 
+/// Requests with a fault, each of which must be refused with one of these statuses.
+async fn all_refused(cases: impl IntoIterator<Item = impl Into<String>>, statuses: &[u16]) {
+    let cases: Vec<String> = cases.into_iter().map(Into::into).collect();
+    refused(&cases.iter().map(String::as_str).collect::<Vec<_>>(), statuses).await;
+}
+
+#[tokio::test]
+async fn r17_a_request_without_one_right_host_is_400() {
+    let hosts =
+        ["", "a, b", "a,b", "me@a", "a/b", "a b", "a:b", "a:99999", "[::1", "[x]", "a%zz", "http://a/"];
+    all_refused(hosts.map(|host| format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")), &[400]).await;
+    let heads = ["GET / HTTP/1.1", "GET / HTTP/1.1\r\nHost: a\r\nHost: a", "GET http://a/ HTTP/1.1"];
+    all_refused(heads.map(|head| format!("{head}\r\n\r\n")), &[400]).await;
+    all_refused(["GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n"], &[400]).await;
+}
+
+/// A target that is a whole URL counts, whatever the field says.
+#[tokio::test]
+async fn r17_a_url_as_target_says_which_host_is_meant() {
+    async fn says_host(mut req: Request) -> Result<()> {
+        let host = req.header("host").unwrap_or_default();
+        req.print(format!("[{host}]"));
+        Ok(())
+    }
+    let server = Running::start(Server::new(says_host)).await;
+    let mut client = server.connect().await;
+    client.send("GET http://meant.test:81/ HTTP/1.1\r\nHost: said.test\r\n\r\n").await;
+    assert!(client.reply().await.text().contains("[meant.test:81]"));
+}
+
+#[tokio::test]
+async fn r18_a_length_and_an_encoding_are_400() {
+    let (length, coding) = ("Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n");
+    let both =
+        [format!("{length}{coding}"), format!("{coding}{length}"), format!("content-length:0\r\n{coding}")];
+    let cases = both.map(|both| format!("POST / HTTP/1.1\r\nHost: a\r\n{both}\r\n0\r\n\r\n"));
+    all_refused(cases, &[400]).await;
+}
+
 #[tokio::test]
 async fn r19_a_length_that_is_not_one_number_is_400() {
     let lengths = [
@@ -89,12 +128,24 @@ async fn r19_a_length_that_is_not_one_number_is_400() {
     ];
     let cases =
         lengths.map(|length| format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\nhello"));
-    refused(&cases.each_ref().map(String::as_str), &[400]).await;
+    all_refused(cases, &[400]).await;
 }
 
 #[tokio::test]
-async fn r20_an_encoding_in_http_1_0_is_400() {
-    refused(&["POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"], &[400, 501])
+async fn r20_an_encoding_other_than_chunked_is_400_or_501() {
+    let codings = [
+        "gzip",
+        "gzip, chunked",
+        "chunked, chunked",
+        "chunked\r\nTransfer-Encoding: chunked",
+        "identity",
+        "",
+    ];
+    let request = |version: &str, coding: &str| {
+        format!("POST / HTTP/{version}\r\nHost: a\r\nTransfer-Encoding: {coding}\r\n\r\n0\r\n\r\n")
+    };
+    all_refused(codings.map(|coding| request("1.1", coding)), &[400, 501]).await;
+    all_refused([request("1.0", "chunked"), request("1.0", "chunked\r\nConnection: keep-alive")], &[400])
         .await;
 }
 
@@ -113,6 +164,13 @@ async fn r21_bad_chunks_are_400() {
         "2;\nhi\r\n0\r\n\r\n",
         "2;x\rx\r\nhi\r\n0\r\n\r\n",
         "2;\"unclosed\nhi\r\n0\r\n\r\n",
+        "2;x=\"unclosed\r\nhi\r\n0\r\n\r\n",
+        "2;x\0y\r\nhi\r\n0\r\n\r\n",
+        "2 \r\nhi\r\n0\r\n\r\n",
+        "2\r\nhi\r\n0\r\n\n",
+        "2\r\nhi\r\n0\r\nno colon\r\n\r\n",
+        "2\r\nhi\r\n0\r\nT: a\0b\r\n\r\n",
+        "2\r\nhi\r\n0\r\nT: t\n\r\n",
     ];
     let cases =
         bodies.map(|body| format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}"));
@@ -146,6 +204,38 @@ async fn r22_fields_with_what_cannot_be_in_them_are_400() {
     ];
     let cases = fields.map(|field| format!("GET / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n"));
     refused(&cases.each_ref().map(String::as_str), &[400]).await;
+}
+
+#[tokio::test]
+async fn r23_lines_that_are_not_a_request_are_refused() {
+    let lines = [
+        "GET  / HTTP/1.1",
+        "GET\t/ HTTP/1.1",
+        "GET / HTTP/1.1 ",
+        "GET / http/1.1",
+        "GET /#part HTTP/1.1",
+        "GET /\u{e9} HTTP/1.1",
+        "GET * HTTP/1.1",
+        "GET a:80 HTTP/1.1",
+        "GET a HTTP/1.1",
+        "GET http://me@a/ HTTP/1.1",
+        "CONNECT / HTTP/1.1",
+        "GET /",
+        "G\u{e9}T / HTTP/1.1",
+        "GET / HTTP/2.0",
+    ];
+    all_refused(lines.map(|line| format!("{line}\r\nHost: a\r\n\r\n")), &[400, 505]).await;
+    all_refused(["GET / HTTP/1.1\nHost: a\n\n", "\r\n\r\n", "\u{16}\u{3}\u{1}"], &[400]).await;
+}
+
+/// Whatever the program takes: TRACE would show a script its cookies, CONNECT would be a tunnel.
+#[tokio::test]
+async fn r23_trace_and_connect_reach_no_program() {
+    all_refused(
+        ["TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n"],
+        &[405],
+    )
+    .await;
 }
 
 /// A method that mostly has no body may have one: it is read, and not taken for the next request.

@@ -275,50 +275,6 @@ async fn r26_a_request_line_of_8000_bytes_is_read() {
     assert!(matches!(reply.status, 414 | 431), "{}", reply.status);
 }
 
-#[tokio::test]
-async fn a_body_that_takes_too_long_is_408() {
-    let server = Running::start(Server::new(visits).limits(|limits| limits.body_time = SOON)).await;
-    let mut client = server.connect().await;
-    client.ask("POST /", "Content-Length: 10\r\n").await;
-    client.send("half").await;
-    let reply = client.reply().await;
-    assert_eq!((reply.status, reply.is_last()), (408, true));
-    assert_eq!(server.sessions(), 0);
-}
-
-#[tokio::test]
-async fn r27_a_body_that_drips_is_408_too() {
-    let server = Running::start(Server::new(visits).limits(|limits| limits.body_time = SOON)).await;
-    let mut client = server.connect().await;
-    client.ask("POST /", "Content-Length: 1000\r\n").await;
-    while client.is_silent(SOON / 10).await {
-        client.send("x").await;
-    }
-    assert_eq!(client.reply().await.status, 408);
-}
-
-#[tokio::test]
-async fn r27_a_head_that_takes_too_long_ends_the_connection() {
-    let server = Running::start(Server::new(visits).limits(|limits| limits.head_time = SOON)).await;
-    for start in ["", "G", "GET / HTTP/1.1\r\nHost: localhost\r\nX: "] {
-        let mut client = server.connect().await;
-        client.send(start).await;
-        let rest = client.rest().await;
-        assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408 "), "{start:?}: {rest:?}");
-    }
-    assert_eq!(server.sessions(), 0);
-}
-
-#[tokio::test]
-async fn r27_a_connection_nobody_uses_is_closed() {
-    let server = Running::start(Server::new(visits).limits(|limits| limits.head_time = SOON)).await;
-    let mut client = server.connect().await;
-    let cookie = client.get("/").await.cookie().to_owned();
-    assert_eq!(client.rest().await, b"");
-    let again = server.connect().await.get_as(&cookie, "/").await;
-    assert!(again.text().contains("visit 2"), "only the connection ended");
-}
-
 /// The time for a head is no time for an answer.
 #[tokio::test]
 async fn a_session_may_take_longer_than_a_head() {

@@ -5,6 +5,8 @@
 mod browser;
 mod chrome;
 mod client;
+mod connections;
+mod deadlines;
 mod deploying;
 mod folder;
 mod framing;

@@ -82,6 +82,24 @@ impl Program {
         assert!(status.success(), "{kill}");
     }
 
+    /// How long it has computed.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        let stat = stat.expect("Linux says what a process has used");
+        // After the name, which stands in brackets; in hundredths of a second, as user and as system.
+        let fields = stat.rsplit(") ").next().expect("there is something behind the name").split(' ');
+        let ticks = fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number"));
+        Duration::from_millis(10 * ticks.sum::<u64>())
+    }
+
+    /// Bytes it holds in memory.
+    pub fn resident(&self) -> usize {
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id()));
+        let statm = statm.expect("Linux says what a process holds");
+        let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+        4096 * pages.expect("a number of pages")
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("it is our child").is_none()
     }
@@ -115,6 +133,8 @@ fn command(name: &str, port: &str) -> Command {
 }
 
 fn piped(mut command: Command, port: &str) -> Command {
+    // What one of glibc's arenas has free another one does not use: nothing could be said of the memory that is needed.
+    command.env("MALLOC_ARENA_MAX", "1");
     command.env("PORT", port).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -156,3 +156,34 @@ async fn r28_a_server_that_is_out_of_files_goes_on_when_it_has_some_again() {
     drop(crowd);
     assert_eq!(last.reply().await.status, 200);
 }
+
+/// It does not try again and again, and those who wait learn that there is no place for them.
+#[tokio::test]
+async fn r28_a_server_that_is_out_of_files_sleeps_and_turns_away() {
+    const FILES: usize = 40;
+    let program = Program::start_with_files("counter", FILES);
+    let mut crowd = Vec::new();
+    for _ in 0..2 * FILES {
+        let mut client = Client::connect(&program.address()).await;
+        client.ask("GET /healthz", "").await;
+        crowd.push(client);
+    }
+    let before = program.processor_time();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let used = program.processor_time() - before;
+    assert!(used < Duration::from_millis(300), "{used:?} in a second");
+    let mut statuses = Vec::new();
+    for client in &mut crowd {
+        if !client.is_silent(Duration::from_millis(1)).await {
+            statuses.push(client.reply().await.status);
+        }
+    }
+    let told = statuses.iter().filter(|status| **status == 503).count();
+    assert!((1..FILES).contains(&told), "{statuses:?}");
+    assert!(statuses.iter().filter(|status| **status == 200).count() > FILES / 2, "{statuses:?}");
+    drop(crowd);
+    assert_eq!(Client::connect(&program.address()).await.get("/").await.status, 200);
+    program.signal("TERM");
+    let errors = program.ended(Duration::from_secs(5)).errors;
+    assert!(errors.matches("cannot be accepted").count() <= 2, "{errors}");
+}

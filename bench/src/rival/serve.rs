@@ -1,10 +1,26 @@
-//! Runs a hyper service the way all servers of the bench run: same runtime, same socket options, same settings.
+//! Runs a hyper service the way all servers of the bench run: same runtime, same socket options, same settings, and the
+//! library's own checks and deadlines between the socket and hyper.
 //!
-//! It leaves out shutdown: the bench ends servers by killing them.
+//! It leaves out shutdown, for the bench ends servers by killing them, and the pages of refusals: who is refused here is
+//! cut off.
+
+#[expect(dead_code, reason = "stopping and resting are the library's")]
+#[path = "../../../src/adapter/http/deadlines.rs"]
+mod deadlines;
+#[expect(dead_code, reason = "refusals are the library's")]
+#[path = "../../../src/adapter/http/framing/mod.rs"]
+mod framing;
+#[expect(dead_code, reason = "refusals are the library's")]
+#[path = "../../../src/adapter/http/wire.rs"]
+mod wire;
 
 use std::error::Error;
+use std::future::poll_fn;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http_body::Body;
@@ -12,9 +28,22 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
+
+use deadlines::{Phase, Sweep, Times, order};
+use framing::Bounds;
+use wire::Wire;
+
+/// The library's limits.
+const BOUNDS: Bounds = Bounds { head: 64 * 1024, fields: 100 };
+const TIMES: Times = Times {
+    first_byte: Duration::from_secs(15),
+    head: Duration::from_secs(30),
+    keep_alive: Duration::from_secs(30),
+    write: Duration::from_secs(60),
+    rate: 1024,
+};
 
 /// An error that any service or body may have.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -22,8 +51,8 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// The settings of hyper that every server of the bench has; the library's HTTP adapter has the same.
 pub fn settings() -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(30))
+    http.header_read_timeout(None)
+        .half_close(true)
         .writev(false)
         .max_buf_size(128 * 1024)
         .keep_alive(true)
@@ -71,16 +100,43 @@ where
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port())).await?;
         announce(&listener.local_addr()?.to_string())?;
         let http = settings();
+        let sweep = Sweep::new(TIMES);
+        tokio::spawn(sweep.clone().run());
         loop {
             let Ok((stream, _)) = listener.accept().await else { continue };
             stream.set_nodelay(true)?;
-            let connection = http.serve_connection(TokioIo::new(stream), service.clone());
-            tokio::spawn(async move {
-                // A visitor who hangs up is no news.
-                let _ = connection.await;
-            });
+            tokio::spawn(converse(stream, http.clone(), service.clone(), sweep.clone()));
         }
     })
+}
+
+/// All requests of one connection, as the library drives it.
+async fn converse<S, B>(stream: TcpStream, http: http1::Builder, service: S, sweep: Arc<Sweep>)
+where
+    S: Service<Request<Incoming>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+    B: Body + 'static,
+    B::Error: Into<BoxError>,
+{
+    let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+    let watched = sweep.watch(waker);
+    let wire = Wire::new(stream, watched.clone(), BOUNDS);
+    let mut connection = pin!(http.serve_connection(wire, service));
+    let end = poll_fn(|cx| {
+        let orders = watched.orders();
+        if orders & order::ABORT != 0
+            || orders & order::CLOSE != 0 && matches!(watched.phase(), Phase::Opened | Phase::Idle)
+            || orders & order::SLOW != 0
+        {
+            return Poll::Ready(());
+        }
+        match Pin::new(&mut connection).poll(cx) {
+            Poll::Pending if !watched.is_faulty() => Poll::Pending,
+            // A visitor who hangs up is no news.
+            _ => Poll::Ready(()),
+        }
+    });
+    end.await;
 }
 
 /// Prints the first line, which tells the orchestrator where the server is.

@@ -1,0 +1,210 @@
+//! The life of one connection: it waits, it is served by hyper, it ends.
+//!
+//! A connection that nobody uses is not hyper's: it is a socket and a task, without buffers. One that ends before the
+//! client has sent all is not just closed: what comes is read and thrown away for a while, or the system would reset
+//! the connection and the client would lose its answer.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::{Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::server::conn::http1;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::deadlines::{Phase, Sweep, Watched, order};
+use super::framing::{Bounds, Fault, fault};
+use super::service::Door;
+use super::wire::Wire;
+use crate::body::Body;
+use crate::engine::Engine;
+
+/// How long a refusal may take to be sent, and then how long what the client still sends is thrown away.
+const LINGER: Duration = Duration::from_secs(5);
+/// Bytes that are thrown away; who sends more than this sees a reset.
+const REST: usize = 16 * 1024 * 1024;
+
+/// What all connections of a listener share.
+pub(super) struct House {
+    pub(super) engine: Engine,
+    pub(super) protocol: http1::Builder,
+    pub(super) bounds: Bounds,
+    pub(super) sweep: Arc<Sweep>,
+}
+
+/// How a time with hyper ends.
+enum End {
+    /// hyper is done, or the connection is broken.
+    Done(hyper::Result<()>),
+    /// Nobody uses it: it may be used again.
+    Rest,
+    /// A request is not answered but refused.
+    Refuse(Option<Fault>),
+    Close,
+    /// The client does not read: what is not sent is thrown away.
+    Abort,
+}
+
+/// All requests of one connection.
+pub(super) async fn converse(stream: TcpStream, peer: SocketAddr, house: Arc<House>) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY");
+    }
+    let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+    let watched = house.sweep.watch(waker);
+    let mut stream = Some(stream);
+    while let Some(idle) = stream.take() {
+        watched.rest(true);
+        if poll_fn(|cx| rest(&idle, &watched, cx)).await {
+            watched.rest(false);
+            // In a box: a connection that rests has no room for one that is served.
+            stream = Box::pin(serve(idle, peer, &house, &watched)).await;
+        }
+    }
+}
+
+/// Waits for the next request; false if none will come, or it is not waited for any longer.
+fn rest(stream: &TcpStream, watched: &Watched, cx: &mut Context<'_>) -> Poll<bool> {
+    if watched.orders() & (order::LEAVE | order::CLOSE) != 0 {
+        return Poll::Ready(false);
+    }
+    // That it may be readable is not enough: of new sockets it is always said.
+    stream.poll_peek(cx, &mut ReadBuf::new(&mut [0])).map(|there| there.is_ok_and(|bytes| bytes > 0))
+}
+
+/// Serves requests until nobody uses the connection; then it is given back.
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    house: &House,
+    watched: &Arc<Watched>,
+) -> Option<TcpStream> {
+    let wire = Wire::new(stream, watched.clone(), house.bounds);
+    let mut connection = house.protocol.serve_connection(wire, Door::new(house.engine.clone(), peer));
+    let end = poll_fn(|cx| drive(&mut connection, watched, cx)).await;
+    let wire = connection.into_parts().io;
+    match end {
+        End::Rest => return Some(wire.into_stream()),
+        End::Close => {}
+        End::Abort => drop(wire.into_stream().set_zero_linger()),
+        End::Refuse(fault) => {
+            let for_head = wire.is_for_head();
+            if let Some(fault) = fault.or_else(|| wire.fault()) {
+                refuse(wire.into_stream(), &house.engine, fault, for_head).await;
+            }
+        }
+        // hyper refuses by itself what we let through and it cannot read.
+        End::Done(Err(error)) if !error.is_parse() => {
+            tracing::debug!(%peer, %error, "a connection ended early")
+        }
+        End::Done(_) if wire.is_unread() => linger(wire.into_stream()).await,
+        End::Done(_) => {}
+    }
+    None
+}
+
+/// One poll of hyper's, between what the sweep and the checks say.
+fn drive(
+    connection: &mut http1::Connection<Wire, Door>,
+    watched: &Watched,
+    cx: &mut Context<'_>,
+) -> Poll<End> {
+    let orders = watched.orders();
+    if orders != 0
+        && let Some(end) = obey(orders, connection, watched)
+    {
+        return Poll::Ready(end);
+    }
+    match connection.poll_without_shutdown(cx) {
+        Poll::Ready(done) => Poll::Ready(End::Done(done)),
+        Poll::Pending if watched.is_faulty() => Poll::Ready(End::Refuse(None)),
+        Poll::Pending => Poll::Pending,
+    }
+}
+
+/// Does what the sweep has ordered, unless it is so no longer.
+#[cold]
+fn obey(orders: u8, connection: &mut http1::Connection<Wire, Door>, watched: &Watched) -> Option<End> {
+    let told = |order: u8| orders & order != 0;
+    if told(order::ABORT) {
+        return Some(End::Abort);
+    }
+    if told(order::LEAVE) {
+        Pin::new(connection).graceful_shutdown();
+    }
+    match watched.phase() {
+        Phase::Opened | Phase::Idle if told(order::CLOSE) => Some(End::Close),
+        Phase::Head if told(order::SLOW) => Some(End::Refuse(Some(fault::SLOW))),
+        Phase::Opened | Phase::Idle if told(order::REST) && watched.is_quiet() => Some(End::Rest),
+        Phase::Body if told(order::SLOW) => {
+            watched.give_up();
+            None
+        }
+        _ => None,
+    }
+}
+
+/// Answers what no session gets to see, and closes.
+async fn refuse(mut stream: TcpStream, engine: &Engine, fault: Fault, for_head: bool) {
+    let status = StatusCode::from_u16(fault.status).expect("a fault's status is one");
+    let answer = written(engine.refusal(status, fault.says), for_head).await;
+    let mut rest = &answer[..];
+    let send = poll_fn(|cx| {
+        while !rest.is_empty() {
+            let sent = ready!(Pin::new(&mut stream).poll_write(cx, rest))?;
+            rest = &rest[sent..];
+        }
+        Poll::Ready(io::Result::Ok(()))
+    });
+    if matches!(tokio::time::timeout(LINGER, send).await, Ok(Ok(()))) {
+        linger(stream).await;
+    }
+}
+
+/// A response as it is sent.
+async fn written(response: Response<Body>, for_head: bool) -> Vec<u8> {
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let date = httpdate::HttpDate::from(std::time::SystemTime::now());
+    let mut out = format!(
+        "HTTP/1.1 {}\r\nconnection: close\r\ncontent-length: {}\r\ndate: {date}\r\n",
+        head.status,
+        body.len(),
+    )
+    .into_bytes();
+    for (name, value) in &head.headers {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+    if !for_head {
+        out.extend_from_slice(&body);
+    }
+    out
+}
+
+/// Says that nothing more is sent, and throws away what comes until the client closes too.
+async fn linger(mut stream: TcpStream) {
+    let mut left = REST;
+    let close = poll_fn(|cx| {
+        ready!(Pin::new(&mut stream).poll_shutdown(cx))?;
+        let mut bytes = [0; 4096];
+        while left > 0 {
+            let mut read = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut stream).poll_read(cx, &mut read))?;
+            match read.filled().len() {
+                0 => break,
+                some => left = left.saturating_sub(some),
+            }
+        }
+        Poll::Ready(io::Result::Ok(()))
+    });
+    drop(tokio::time::timeout(LINGER, close).await);
+}

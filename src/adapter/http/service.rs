@@ -1,0 +1,83 @@
+//! Where the requests of one connection come in: what has to be refused before anybody sees it, bodies, answers.
+
+use std::convert::Infallible;
+use std::future::ready;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::service::Service;
+
+use crate::body::Body;
+use crate::engine::Engine;
+use crate::reply::Answer;
+
+/// What there is instead of the methods that are refused.
+const ALLOW: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/// Where the requests of one connection come in.
+pub(super) struct Door {
+    engine: Engine,
+    peer: SocketAddr,
+}
+
+impl Door {
+    pub(super) fn new(engine: Engine, peer: SocketAddr) -> Self {
+        Door { engine, peer }
+    }
+
+    /// TRACE would show a script what the browser hides from it, and CONNECT asks for a tunnel.
+    #[cold]
+    fn refuse_method(&self) -> Answering {
+        let mut refusal =
+            self.engine.refusal(StatusCode::METHOD_NOT_ALLOWED, "There is no such method here.");
+        refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static(ALLOW));
+        Answering(Answer::aside(ready(close(refusal))))
+    }
+}
+
+impl Service<Request<Incoming>> for Door {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        let (mut head, body) = request.into_parts();
+        if matches!(head.method, Method::TRACE | Method::CONNECT) {
+            return self.refuse_method();
+        }
+        if head.uri.authority().is_some() {
+            name_host(&mut head);
+        }
+        Answering(self.engine.receive_parts(head, body, Some(self.peer)))
+    }
+}
+
+/// A target that is a whole URL says which host is meant, whatever `Host` says (RFC 9112 3.2.2).
+#[cold]
+fn name_host(head: &mut Parts) {
+    let host = head.uri.authority().map(|authority| HeaderValue::from_str(authority.as_str()));
+    if let Some(Ok(host)) = host {
+        head.headers.insert(header::HOST, host);
+    }
+}
+
+/// An answer as hyper wants it.
+pub(super) struct Answering(Answer);
+
+impl Future for Answering {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(Ok)
+    }
+}
+
+/// The rest of such a request is not read: nothing after it can be understood.
+fn close(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
