@@ -112,6 +112,18 @@ impl Client {
         std::mem::take(&mut self.unread)
     }
 
+    /// Whether the connection ends by a reset, which may cost a client what it has not read yet.
+    pub async fn is_reset(&mut self) -> bool {
+        loop {
+            let read = timeout(PATIENCE, self.stream.read_buf(&mut self.unread)).await;
+            match read.expect("the server closes in time") {
+                Ok(0) => return false,
+                Ok(_) => {}
+                Err(_) => return true,
+            }
+        }
+    }
+
     /// Whether nothing comes for so long, not even the end.
     pub async fn is_silent(&mut self, time: Duration) -> bool {
         self.unread.is_empty() && timeout(time, self.stream.peek(&mut [0])).await.is_err()

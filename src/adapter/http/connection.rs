@@ -138,14 +138,15 @@ fn obey(orders: u8, connection: &mut http1::Connection<Wire, Door>, watched: &Wa
     if told(order::LEAVE) {
         Pin::new(connection).graceful_shutdown();
     }
+    if watched.phase() == Phase::Body && told(order::SLOW) {
+        watched.give_up();
+    }
+    // What is not written yet goes first; the sweep comes again.
     match watched.phase() {
+        _ if !watched.is_quiet() => None,
         Phase::Opened | Phase::Idle if told(order::CLOSE) => Some(End::Close),
+        Phase::Opened | Phase::Idle if told(order::REST) => Some(End::Rest),
         Phase::Head if told(order::SLOW) => Some(End::Refuse(Some(fault::SLOW))),
-        Phase::Opened | Phase::Idle if told(order::REST) && watched.is_quiet() => Some(End::Rest),
-        Phase::Body if told(order::SLOW) => {
-            watched.give_up();
-            None
-        }
         _ => None,
     }
 }

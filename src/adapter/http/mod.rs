@@ -7,6 +7,9 @@
 mod accept;
 mod connection;
 mod deadlines;
+#[cfg(test)]
+#[path = "deadlines/tests.rs"]
+mod deadlines_tests;
 mod framing;
 #[cfg(test)]
 #[path = "framing/tests/mod.rs"]

@@ -70,10 +70,18 @@ pub(super) fn is(byte: u8, class: u8) -> bool {
 
 /// Where a run of a class ends.
 pub(super) fn run(bytes: &[u8], mut at: usize, class: u8) -> usize {
-    while bytes.get(at).is_some_and(|byte| is(*byte, class)) {
-        at += 1;
+    let mut rest = bytes.get(at..).unwrap_or_default();
+    // Eight at a time without a look at the end: fewer steps for the same.
+    while let Some((some, after)) = rest.split_first_chunk::<8>() {
+        for byte in some {
+            if !is(*byte, class) {
+                return at;
+            }
+            at += 1;
+        }
+        rest = after;
     }
-    at
+    at + rest.iter().position(|byte| !is(*byte, class)).unwrap_or(rest.len())
 }
 
 pub(super) fn run_of_path(bytes: &[u8], at: usize) -> usize {
@@ -96,18 +104,23 @@ fn odd_in_query(word: u64) -> u64 {
 
 /// A run of a class, eight bytes at a time. `odd` has the highest bit of each byte that is not in the class; it may
 /// have others above the first, and those of bytes that are in the class but rare.
+#[inline]
 fn leap(bytes: &[u8], mut at: usize, class: u8, odd: impl Fn(u64) -> u64) -> usize {
-    while let Some(some) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+    let mut rest = bytes.get(at..).unwrap_or_default();
+    while let Some((some, after)) = rest.split_first_chunk() {
         let found = odd(u64::from_le_bytes(*some));
         if found == 0 {
             at += 8;
+            rest = after;
             continue;
         }
-        at += found.trailing_zeros() as usize / 8;
-        if !is(bytes[at], class) {
+        let first = found.trailing_zeros() as usize / 8;
+        at += first;
+        if !is(rest[first], class) {
             return at;
         }
         at += 1;
+        rest = &rest[first + 1..];
     }
     run(bytes, at, class)
 }

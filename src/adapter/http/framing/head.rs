@@ -209,7 +209,7 @@ impl Head {
                 return self.field(bytes);
             }
             let end = run_of_value(bytes, colon + 1);
-            if bytes.get(end..end + 2) != Some(b"\r\n") {
+            if bytes.get(end..).and_then(|rest| rest.first_chunk()) != Some(b"\r\n") {
                 return self.field(bytes);
             }
             self.take(&bytes[self.mark..colon], &bytes[colon + 1..end], bounds)?;
@@ -258,16 +258,24 @@ impl Head {
     }
 
     /// A field is whole.
+    #[inline]
     fn take(&mut self, name: &[u8], value: &[u8], bounds: &Bounds) -> Result<(), Fault> {
         self.fields += 1;
         if self.fields > bounds.fields {
             return Err(fault::MANY_FIELDS);
         }
-        match name.len() {
-            4 if name.eq_ignore_ascii_case(b"host") => self.host(trim(value)),
-            6 if name.eq_ignore_ascii_case(b"expect") => self.expect(trim(value)),
-            14 if name.eq_ignore_ascii_case(b"content-length") => self.length(trim(value)),
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.coding(trim(value)),
+        // Most fields mean nothing here; the length says so soonest.
+        if matches!(name.len(), 4 | 6 | 14 | 17) { self.known(name, value) } else { Ok(()) }
+    }
+
+    #[inline(never)]
+    fn known(&mut self, name: &[u8], value: &[u8]) -> Result<(), Fault> {
+        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+        match name[0] | 0x20 {
+            b'h' if is(b"host") => self.host(trim(value)),
+            b'e' if is(b"expect") => self.expect(trim(value)),
+            b'c' if is(b"content-length") => self.length(trim(value)),
+            b't' if is(b"transfer-encoding") => self.coding(trim(value)),
             _ => Ok(()),
         }
     }
