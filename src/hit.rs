@@ -232,9 +232,9 @@ impl Hit {
     }
 
     /// The reply, once it is complete; in the memory of the request's head.
-    pub(crate) fn into_response(self: Box<Self>) -> Response<Body> {
-        let Hit { parts, reply, .. } = *self;
-        reply.into_response(parts.headers)
+    pub(crate) fn into_response(mut self: Box<Self>) -> Response<Body> {
+        let headers = std::mem::take(&mut self.parts.headers);
+        self.reply.take_response(headers)
     }
 
     /// Sends what was printed so far: see [`Reply::flush`].

@@ -227,7 +227,7 @@ impl Reply {
     }
 
     /// The response, once it is complete. `headers` is memory for its fields.
-    pub(crate) fn into_response(mut self, headers: HeaderMap) -> Response<Body> {
+    pub(crate) fn take_response(&mut self, headers: HeaderMap) -> Response<Body> {
         let body = self.body.take().unwrap_or_else(|| Bytes::new().into());
         self.respond(headers, body)
     }
