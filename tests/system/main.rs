@@ -17,6 +17,7 @@ mod program;
 mod running;
 mod sending;
 mod signals;
+mod slow_crowd;
 mod static_files;
 mod streaming;
 mod uploads;
