@@ -17,7 +17,7 @@ use crate::hit::Hit;
 use crate::limits::Limits;
 use crate::log::{Gate, Line};
 use crate::mapper::cookie::SessionCookie;
-use crate::mapper::forwarded::Proxies;
+use crate::mapper::forwarded::{DOUBTFUL, Proxies};
 use crate::mapper::key::{Keys, random};
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::rotate::Rotated;
@@ -213,10 +213,12 @@ impl Core {
         hit
     }
 
-    /// Brings a hit to its session, unless it has more parameters than a hit may have.
+    /// Brings a hit to its session, unless it has more parameters than a hit may have, or comes from nobody knows where.
     pub(crate) fn map_checked(self: &Arc<Self>, hit: Box<Hit>) {
         if hit.has_more_params_than(self.limits.params) {
             self.refuse(hit, StatusCode::BAD_REQUEST, "The form has too many fields.");
+        } else if hit.is_doubtful() {
+            self.refuse(hit, StatusCode::BAD_REQUEST, DOUBTFUL);
         } else {
             self.map(hit);
         }

@@ -191,6 +191,11 @@ impl Hit {
         self.peer = self.forwarded.as_ref().map_or(peer, |forwarded| Some(forwarded.client));
     }
 
+    /// What proxies say of who it is does not fit together.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.forwarded.as_ref().is_some_and(|forwarded| forwarded.doubtful)
+    }
+
     pub(crate) fn signs(&self) -> &Signs {
         &self.signs
     }

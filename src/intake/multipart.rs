@@ -29,6 +29,7 @@ use crate::hit::Hit;
 use crate::limits::Limits;
 use crate::log::Line;
 use crate::mapper::FROM_ELSEWHERE;
+use crate::mapper::forwarded::DOUBTFUL;
 use crate::reply::{Back, Call, Reply};
 use crate::request::file::UploadedFile;
 
@@ -109,6 +110,9 @@ where
 {
     if hit.is_submit_from_elsewhere() {
         return Err(Refusal::new(StatusCode::FORBIDDEN, FROM_ELSEWHERE));
+    }
+    if hit.is_doubtful() {
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, DOUBTFUL));
     }
     let size = body.size_hint();
     if size.lower() > core.limits.upload as u64 {

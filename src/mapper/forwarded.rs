@@ -17,6 +17,9 @@ const FOR: &str = "x-forwarded-for";
 const PROTO: &str = "x-forwarded-proto";
 const HOST: &str = "x-forwarded-host";
 
+/// What is said to whose address is told in two ways.
+pub(crate) const DOUBTFUL: &str = "The server in front says two things of where this comes from.";
+
 /// The peers that are believed.
 #[derive(Debug)]
 pub(crate) struct Proxies {
@@ -30,6 +33,8 @@ pub(crate) struct Proxies {
 pub(crate) struct Forwarded {
     /// Who speaks through it; port 0 where it does not say. The proxy itself where it names nobody.
     pub(crate) client: SocketAddr,
+    /// It is said in two ways that differ.
+    pub(crate) doubtful: bool,
     pub(crate) https: bool,
     pub(crate) host: Option<String>,
 }
@@ -52,7 +57,7 @@ impl Proxies {
         }
         let standard = self.walk(list(headers, header::FORWARDED.as_str()).map(Element::read));
         let usual = self.walk(list(headers, FOR).map(Element::of_address));
-        self.compare(&standard, &usual);
+        let doubtful = self.disagree(&standard, &usual);
         let (client, hop) = match standard.client {
             Some(client) => (client, standard.hop),
             None => (usual.client.unwrap_or(peer), usual.hop),
@@ -61,6 +66,7 @@ impl Proxies {
         let host = standard.last.host.or_else(|| at(headers, HOST, hop).map(Cow::Borrowed));
         Some(Forwarded {
             client,
+            doubtful,
             https: scheme.unwrap_or(false),
             host: host.filter(|host| is_host(host)).map(Cow::into_owned),
         })
@@ -81,15 +87,17 @@ impl Proxies {
         walk
     }
 
-    fn compare(&self, standard: &Walk<'_>, usual: &Walk<'_>) {
-        let (Some(one), Some(other)) = (standard.client, usual.client) else { return };
+    /// Whether the two kinds of headers name different clients: then one of them is a client's own.
+    fn disagree(&self, standard: &Walk<'_>, usual: &Walk<'_>) -> bool {
+        let (Some(one), Some(other)) = (standard.client, usual.client) else { return false };
         let differ = one.ip().to_canonical() != other.ip().to_canonical();
         if differ && !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "a trusted proxy sends `Forwarded` and `X-Forwarded-For`, and they disagree; the first is believed: \
+                "a trusted proxy sends `Forwarded` and `X-Forwarded-For`, and they disagree: such requests are refused; \
                  let the proxy remove the one it does not set, or clients can choose their address"
             );
         }
+        differ
     }
 }
 

@@ -124,7 +124,8 @@ fn r27_thousands_of_slow_clients_cost_little_and_hold_nobody_up() {
     allow_files();
     let (quiet, crowded) = (Program::start("counter", "0"), Program::start("counter", "0"));
     let (mut there, mut here) = (Hurried::at(&quiet.address()), Hurried::at(&crowded.address()));
-    (there.p99(), here.p99());
+    there.p99();
+    here.p99();
     let before = crowded.resident();
     let _crowd = Crowd::at(&crowded.address());
     let each = crowded.resident().saturating_sub(before) / SLOW;
