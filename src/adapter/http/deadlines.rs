@@ -71,7 +71,7 @@ pub(crate) struct Sweep {
     period: Duration,
     start: Instant,
     /// Milliseconds since the start, as of the last look at the clock.
-    now: AtomicU64,
+    now: Arc<AtomicU64>,
     watched: Mutex<Vec<Arc<Watched>>>,
     /// There is a first one to watch.
     some: Notify,
@@ -82,7 +82,8 @@ pub(crate) struct Sweep {
 /// What is known of one connection. Only its own task and the sweep write to it.
 #[derive(Debug)]
 pub(crate) struct Watched {
-    sweep: Arc<Sweep>,
+    /// The sweep's clock, and not the sweep, which has this: neither would ever be gone.
+    now: Arc<AtomicU64>,
     waker: Waker,
     orders: AtomicU8,
     phase: AtomicU8,
@@ -114,7 +115,7 @@ impl Sweep {
             times,
             period: (shortest / 8).clamp(Duration::from_millis(5), PERIOD),
             start: Instant::now(),
-            now: AtomicU64::new(0),
+            now: Arc::default(),
             watched: Mutex::default(),
             some: Notify::new(),
             dismissed: AtomicBool::new(false),
@@ -122,9 +123,9 @@ impl Sweep {
     }
 
     /// Watches a connection from now on, until nobody else has it. `waker` is that of its task.
-    pub(crate) fn watch(self: &Arc<Self>, waker: Waker) -> Arc<Watched> {
+    pub(crate) fn watch(&self, waker: Waker) -> Arc<Watched> {
         let watched = Arc::new(Watched {
-            sweep: self.clone(),
+            now: self.now.clone(),
             waker,
             orders: AtomicU8::new(0),
             phase: AtomicU8::new(Phase::Opened as u8),
@@ -251,7 +252,7 @@ impl Watched {
     /// There is nothing to read.
     pub(crate) fn wait_for(&self, phase: Phase) {
         if self.phase.load(Relaxed) != phase as u8 {
-            self.since.store(self.sweep.now.load(Relaxed), Relaxed);
+            self.since.store(self.now.load(Relaxed), Relaxed);
             self.phase.store(phase as u8, Relaxed);
         }
         if phase == Phase::Body {
@@ -268,7 +269,7 @@ impl Watched {
     /// The client does not read what is sent.
     pub(crate) fn stall(&self) {
         if self.stalled.load(Relaxed) == 0 {
-            self.stalled.store(self.sweep.now.load(Relaxed) + 1, Relaxed);
+            self.stalled.store(self.now.load(Relaxed) + 1, Relaxed);
         }
     }
 

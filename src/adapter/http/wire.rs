@@ -51,7 +51,7 @@ impl Wire {
             held: Vec::new(),
             admitted: 0,
             ended: false,
-            asked: false,
+            asked: true,
             unflushed: false,
         }
     }
@@ -107,8 +107,11 @@ impl Wire {
 
     /// Tells who drives the connection where it stands.
     fn settle(&self) {
-        let quiet = self.asked && !self.unflushed && !self.framing.is_in_body();
-        self.watched.settle(quiet, quiet && self.framing.fault().is_some());
+        // Otherwise it was told so when there was something to read.
+        if self.asked {
+            let quiet = !self.unflushed && !self.framing.is_in_body();
+            self.watched.settle(quiet, quiet && self.framing.fault().is_some());
+        }
     }
 
     /// Checks what came and passes on what may be; whether that is anything.
@@ -193,8 +196,10 @@ impl Read for Wire {
                 }
             }
         }
-        wire.asked = false;
-        wire.settle();
+        if wire.asked {
+            wire.asked = false;
+            wire.watched.settle(false, false);
+        }
         Poll::Ready(Ok(()))
     }
 }

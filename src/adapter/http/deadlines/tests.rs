@@ -108,6 +108,15 @@ async fn all_are_told_that_the_server_stops_also_those_who_come_later() {
     assert_eq!(sweep.watch(Waker::noop().clone()).orders(), order::LEAVE);
 }
 
+#[tokio::test]
+async fn what_is_over_leaves_nothing() {
+    let sweep = Sweep::new(TIMES);
+    let watched = sweep.watch(Waker::noop().clone());
+    let left = (Arc::downgrade(&sweep), Arc::downgrade(&watched));
+    drop((sweep, watched));
+    assert!(left.0.upgrade().is_none() && left.1.upgrade().is_none());
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_has_gone_is_watched_no_longer() {
     let (_sweep, watched) = watched();

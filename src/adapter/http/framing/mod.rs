@@ -60,7 +60,7 @@ impl Framing {
     /// nothing is.
     pub(crate) fn admit(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
-        while self.fault.is_none() {
+        while at < bytes.len() && self.fault.is_none() {
             match self.read(&bytes[at..]) {
                 Ok(0) => break,
                 Ok(read) => at += read,
