@@ -95,6 +95,7 @@ impl Reply {
         self.rare.get_or_insert_default()
     }
 
+    #[cfg(feature = "files")]
     pub(crate) fn content_type(&self) -> Option<&HeaderValue> {
         self.rare.as_ref()?.content_type.as_ref()
     }
