@@ -106,6 +106,7 @@ fn apt_get(args: &[&str]) -> Result<String, String> {
 fn fmt(workspace: &Workspace, report: &mut Report) {
     quietly(report, workspace.cargo("fmt"), &["--all", "--check"]);
     quietly(report, workspace.cargo("fmt"), &["--manifest-path", "tests/outsider/Cargo.toml", "--check"]);
+    quietly(report, workspace.cargo("fmt"), &["--manifest-path", "fuzz/Cargo.toml", "--check"]);
 }
 
 fn clippy(workspace: &Workspace, report: &mut Report) {
