@@ -2,6 +2,7 @@
 //! helps beside it.
 
 mod cargo;
+mod deny;
 mod links;
 mod outsider;
 mod readme;
