@@ -139,7 +139,9 @@ impl Place {
 /// What is shown while it runs: that it does, and all that is no counting.
 fn is_news(line: &str) -> bool {
     let counts = line.starts_with('#') && !line.contains("\tpulse");
-    let noise = ["INFO:", "stat::", "\""].iter().any(|start| line.starts_with(start));
+    let noise = ["INFO:", "WARNING: Failed to find function", "stat::", "\t", "\""]
+        .iter()
+        .any(|start| line.starts_with(start));
     !counts && !noise && !line.trim().is_empty()
 }
 
