@@ -10,6 +10,9 @@ mod error;
 #[cfg(feature = "files")]
 mod files;
 mod flow;
+#[cfg(all(any(test, continuity_fuzz), feature = "http", feature = "files", feature = "multipart"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod hit;
 mod intake;
 mod limits;

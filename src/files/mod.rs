@@ -5,6 +5,8 @@
 pub(crate) mod body;
 mod coding;
 mod conditions;
+#[cfg(all(any(test, continuity_fuzz), feature = "http", feature = "multipart"))]
+pub(crate) mod fuzz;
 pub(crate) mod kind;
 pub(crate) mod offer;
 pub(crate) mod open;

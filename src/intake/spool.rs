@@ -111,8 +111,8 @@ impl Spool {
     }
 
     /// How many files there are, and how many bytes are in them.
-    #[cfg(test)]
-    fn load(&self) -> (usize, u64) {
+    #[cfg(any(test, continuity_fuzz))]
+    pub(crate) fn load(&self) -> (usize, u64) {
         (self.files.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
     }
 }

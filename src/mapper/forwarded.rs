@@ -136,7 +136,7 @@ impl<'h> Element<'h> {
         for pair in FromRight::new(text.as_bytes(), b';') {
             // A text, not a character: another search for one would cost each hit its inlined search for a token.
             let (name, said) = str::from_utf8(pair).ok()?.trim_ascii().split_once("=")?;
-            let said = value(said)?;
+            let said = value(said).filter(|_| is_plain(name))?;
             let names = ["for", "proto", "host"];
             if let Some(at) = names.iter().position(|known| name.eq_ignore_ascii_case(known))
                 && by_name[at].replace(said).is_some()
@@ -193,12 +193,16 @@ impl<'h> Iterator for FromRight<'h> {
     }
 }
 
+/// Without blanks and quotes.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')
+}
+
 /// A token, or what stands in quotes.
 fn value(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim_ascii();
     let Some(quoted) = text.strip_prefix('"') else {
-        let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
-        return plain.then_some(Cow::Borrowed(text));
+        return (!text.is_empty() && is_plain(text)).then_some(Cow::Borrowed(text));
     };
     let quoted = quoted.strip_suffix('"')?;
     if !quoted.contains(['\\', '"']) {
@@ -381,6 +385,13 @@ mod tests {
             (read.client.to_string(), read.host),
             ("192.0.2.1:0".to_owned(), Some("a.test".to_owned()))
         );
+    }
+
+    #[test]
+    fn a_name_with_a_quote_is_nonsense() {
+        for odd in ["\"for=\"a\";host=a.test", "a\"b=c;host=a.test"] {
+            assert_eq!(read(&[("forwarded", odd), (FOR, "192.0.2.1")]).host, None, "{odd}");
+        }
     }
 
     proptest! {

@@ -154,7 +154,8 @@ impl<'h> Identity<'h> {
 
     fn claim(&mut self, value: Cow<'h, [u8]>) {
         let claims = &mut self.rare().more_claims;
-        if claims.len() < CLAIMS {
+        // What cannot be an id takes no place from what can.
+        if value.len() == WIRE && claims.len() < CLAIMS {
             claims.push(value);
         }
     }
@@ -364,15 +365,28 @@ mod tests {
         identity.session_label(0)
     }
 
+    /// What is as long as an id.
+    fn id(digit: &str) -> String {
+        digit.repeat(WIRE)
+    }
+
     #[test]
     fn all_cookies_of_the_name_are_claims() {
-        let hit = hit("/", &[("cookie", "a=1; sid=x;xsid=no"), ("cookie", "sid=y; sid=\"q\"")]);
-        assert_eq!(claims(Map::by_cookie(), &hit), ["x", "y", "\"q\""]);
+        let (first, second) =
+            (format!("a=1; sid={};xsid=no", id("1")), format!("sid={}; sid=\"q\"", id("2")));
+        let hit = hit("/", &[("cookie", &first), ("cookie", &second)]);
+        assert_eq!(claims(Map::by_cookie(), &hit), [id("1"), id("2")]);
+    }
+
+    #[test]
+    fn what_cannot_be_an_id_takes_no_place() {
+        let hit = hit("/", &[("cookie", &format!("{}sid={}", "sid=x; ".repeat(100), id("1")))]);
+        assert_eq!(claims(Map::by_cookie(), &hit), [id("1")]);
     }
 
     #[test]
     fn an_id_alone_or_among_others_is_the_same_claim() {
-        let id = "0".repeat(WIRE);
+        let id = id("0");
         for cookie in [format!("sid={id}"), format!("a=1; sid={id}"), format!("sid={id}; a=1")] {
             assert_eq!(
                 claims(Map::by_cookie(), &hit("/", &[("cookie", &cookie)])),
@@ -384,14 +398,14 @@ mod tests {
 
     #[test]
     fn more_cookies_than_that_are_not_looked_at() {
-        let hit = hit("/", &[("cookie", &"sid=x; ".repeat(100))]);
+        let hit = hit("/", &[("cookie", &format!("sid={}; ", id("1")).repeat(100))]);
         assert_eq!(claims(Map::by_cookie(), &hit).len(), CLAIMS);
     }
 
     #[test]
     fn a_parameter_can_claim_and_links_carry_it_on() {
-        let hit = hit("/?sid=abc&x=1", &[]);
-        assert_eq!(claims(Map::by_param("sid"), &hit), ["abc"]);
+        let hit = hit(&format!("/?sid={}&x=1", id("a")), &[]);
+        assert_eq!(claims(Map::by_param("sid"), &hit), [id("a")]);
         let mut identity = Identity::new("sid");
         Map::by_param("sid").param("x").identify(&hit, &mut identity);
         let cut = identity.into_cut();

@@ -5,6 +5,8 @@
 
 pub(crate) mod cookie;
 pub(crate) mod forwarded;
+#[cfg(all(any(test, continuity_fuzz), feature = "http", feature = "files", feature = "multipart"))]
+pub(crate) mod fuzz;
 pub(crate) mod identify;
 pub(crate) mod key;
 mod network;

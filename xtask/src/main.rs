@@ -2,11 +2,13 @@
 //! helps beside it.
 
 mod cargo;
+mod deny;
 mod links;
 mod outsider;
 mod readme;
 mod report;
 mod run;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -14,10 +16,11 @@ use std::process::ExitCode;
 use cargo::Workspace;
 
 const HELP: &str = "\
-cargo xtask test [step…]   everything that must hold before a change lands, or only the named steps
-cargo xtask bench [args]   the measurements; the arguments go to the bench program
-cargo xtask docs           the library's documentation, and where it is
-cargo xtask help           this list";
+cargo xtask test [step…]         everything that must hold before a change lands, or only the named steps
+cargo xtask soak [--minutes N]   looks for bytes that break the parsers
+cargo xtask bench [args]         the measurements; the arguments go to the bench program
+cargo xtask docs                 the library's documentation, and where it is
+cargo xtask help                 this list";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -37,11 +40,8 @@ fn dispatch(args: &[String]) -> Result<(), String> {
     };
     match task {
         // The summary, which names what failed, is the last line of all: no error stands below it.
-        "test" => test::test(&Workspace::find()?, rest).map(|good| {
-            if !good {
-                std::process::exit(1)
-            }
-        }),
+        "test" => test::test(&Workspace::find()?, rest).map(end),
+        "soak" => soak::soak(&Workspace::find()?, rest).map(end),
         "bench" => bench(&Workspace::find()?, rest),
         "docs" => docs(&Workspace::find()?),
         "help" | "-h" | "--help" => {
@@ -49,6 +49,12 @@ fn dispatch(args: &[String]) -> Result<(), String> {
             Ok(())
         }
         unknown => Err(format!("there is no task `{unknown}`; there are:\n{HELP}")),
+    }
+}
+
+fn end(good: bool) {
+    if !good {
+        std::process::exit(1)
     }
 }
 

@@ -31,6 +31,11 @@ pub(crate) fn aloud(command: Command) -> Result<Ran, String> {
     run(command, patience(), |line| print!("{line}"))
 }
 
+/// Runs a command that takes no longer than this, and has somebody hear its lines while it says them.
+pub(crate) fn watched(command: Command, limit: Duration, hear: impl Fn(&str)) -> Result<Ran, String> {
+    run(command, patience().map(|_| limit), hear)
+}
+
 /// Runs a command and returns what it printed, without its errors and warnings.
 pub(crate) fn printed(mut command: Command) -> Result<String, String> {
     let output = command.stdin(Stdio::null()).output().map_err(|error| not_run(&command, &error))?;

@@ -7,11 +7,11 @@ use std::time::Instant;
 use crate::cargo::{self, Workspace};
 use crate::report::Report;
 use crate::run::{self, spoken};
-use crate::{links, outsider};
+use crate::{deny, links, outsider};
 
 type Step = (&'static str, fn(&Workspace, &mut Report));
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     ("prerequisites", prerequisites),
     ("fmt", fmt),
     ("clippy", clippy),
@@ -20,6 +20,7 @@ const STEPS: [Step; 12] = [
     ("tests", tests),
     ("bench", bench),
     ("crates", crates),
+    ("deny", deny::check),
     ("outsider", outsider),
     ("links", links),
     ("package", package),
@@ -106,6 +107,7 @@ fn apt_get(args: &[&str]) -> Result<String, String> {
 fn fmt(workspace: &Workspace, report: &mut Report) {
     quietly(report, workspace.cargo("fmt"), &["--all", "--check"]);
     quietly(report, workspace.cargo("fmt"), &["--manifest-path", "tests/outsider/Cargo.toml", "--check"]);
+    quietly(report, workspace.cargo("fmt"), &["--manifest-path", "fuzz/Cargo.toml", "--check"]);
 }
 
 fn clippy(workspace: &Workspace, report: &mut Report) {

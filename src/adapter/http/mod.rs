@@ -14,6 +14,8 @@ mod framing;
 #[cfg(test)]
 #[path = "framing/tests/mod.rs"]
 mod framing_tests;
+#[cfg(any(test, continuity_fuzz))]
+pub(crate) mod fuzz;
 mod service;
 mod wire;
 

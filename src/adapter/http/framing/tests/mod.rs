@@ -2,28 +2,14 @@
 
 mod properties;
 
-use super::framing::{Bounds, Framing};
-
-const BOUNDS: Bounds = Bounds { head: 4096, fields: 20 };
-
-/// What a stream of bytes comes to: how many are passed on, requests whose heads were whole, the fault's status.
-fn judge(pieces: &[&[u8]]) -> (usize, u32, Option<u16>) {
-    let mut framing = Framing::new(BOUNDS);
-    let (mut held, mut passed) = (Vec::new(), 0);
-    for piece in pieces {
-        held.extend_from_slice(piece);
-        let some = framing.admit(&held);
-        held.drain(..some);
-        passed += some;
-    }
-    (passed, framing.heads(), framing.fault().map(|fault| fault.status))
-}
+use super::framing::Framing;
+use super::fuzz::{BOUNDS, judge};
 
 /// Checks that each of these is wrong in this way, and would be right without it.
 fn refused(status: u16, cases: impl IntoIterator<Item = impl AsRef<[u8]>>) {
     for case in cases {
         let case = case.as_ref();
-        let found = judge(&[case]).2;
+        let found = judge([case]).2;
         assert_eq!(found, Some(status), "{:?}", String::from_utf8_lossy(case));
     }
 }
@@ -32,7 +18,7 @@ fn refused(status: u16, cases: impl IntoIterator<Item = impl AsRef<[u8]>>) {
 fn passed(cases: impl IntoIterator<Item = impl AsRef<[u8]>>) {
     for case in cases {
         let case = case.as_ref();
-        assert_eq!(judge(&[case]), (case.len(), 1, None), "{:?}", String::from_utf8_lossy(case));
+        assert_eq!(judge([case]), (case.len(), 1, None), "{:?}", String::from_utf8_lossy(case));
     }
 }
 
@@ -90,7 +76,7 @@ fn r19_a_length_is_one_number() {
     let with = |length: &str| get("POST / HTTP/1.1", &format!("Content-Length: {length}\r\n"));
     passed(["0", "00", "000"].map(with));
     let most = with("9223372036854775807");
-    assert_eq!(judge(&[most.as_bytes()]), (most.len(), 1, None));
+    assert_eq!(judge([most.as_bytes()]), (most.len(), 1, None));
     refused(
         400,
         ["", "x", "+5", "-5", "0x5", "5.0", "5e0", "5 5", "5;", "5_0", "5,6", "5, 5", ",5", "\"5\"", "٥"]
@@ -352,9 +338,9 @@ fn r24_each_request_ends_where_it_says() {
     let sized = get("GET / HTTP/1.1", "Content-Length: 3\r\n") + "abc";
     let all =
         sized.clone() + &chunked("3\r\nabc\r\n0\r\nT: t\r\n\r\n") + &get("DELETE / HTTP/1.1", "") + &sized;
-    assert_eq!(judge(&[all.as_bytes()]), (all.len(), 4, None));
+    assert_eq!(judge([all.as_bytes()]), (all.len(), 4, None));
     let wrong = all.clone() + "GET / HTTP/1.1\r\nHost : a\r\n\r\n" + &sized;
-    assert_eq!(judge(&[wrong.as_bytes()]), (all.len(), 4, Some(400)), "what is before a fault is passed on");
+    assert_eq!(judge([wrong.as_bytes()]), (all.len(), 4, Some(400)), "what is before a fault is passed on");
     let smuggled = get("POST / HTTP/1.1", "Content-Length: 3\r\n") + "abc\r\n\r\n\r\n";
-    assert_eq!(judge(&[smuggled.as_bytes()]).1, 1);
+    assert_eq!(judge([smuggled.as_bytes()]).1, 1);
 }

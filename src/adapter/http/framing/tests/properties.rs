@@ -1,15 +1,9 @@
 //! Whatever comes: cuts make no difference, and hyper reads what is let through as it was checked.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
-
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use proptest::prelude::*;
 
 use super::*;
+use crate::adapter::http::fuzz::hyper_reads;
 
 /// Right requests, to be made wrong.
 const SEEDS: [&str; 8] = [
@@ -44,69 +38,6 @@ fn streams() -> impl Strategy<Value = Vec<u8>> {
         })
 }
 
-/// A connection on which all has come already.
-struct Memory {
-    read: Vec<u8>,
-    written: Vec<u8>,
-}
-
-impl hyper::rt::Read for Memory {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        mut to: hyper::rt::ReadBufCursor<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        let some = to.remaining().min(self.read.len());
-        to.put_slice(&self.read[..some]);
-        self.read.drain(..some);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl hyper::rt::Write for Memory {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        from: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        self.written.extend_from_slice(from);
-        Poll::Ready(Ok(from.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-async fn answer(
-    request: http::Request<Incoming>,
-) -> Result<http::Response<Full<::bytes::Bytes>>, hyper::Error> {
-    request.into_body().collect().await?;
-    let mut response = http::Response::new(Full::default());
-    response.headers_mut().insert("x-mark", http::HeaderValue::from_static("read"));
-    Ok(response)
-}
-
-/// What hyper makes of a stream: a mark for each request whose body it could read, and what it refused by itself.
-fn hyper_reads(bytes: &[u8]) -> (usize, usize) {
-    let service = service_fn(|request: http::Request<Incoming>| Box::pin(answer(request)));
-    let memory = Memory { read: bytes.to_vec(), written: Vec::new() };
-    let mut builder = http1::Builder::new();
-    let mut connection = builder.header_read_timeout(None).half_close(true).serve_connection(memory, service);
-    let mut cx = Context::from_waker(Waker::noop());
-    for _ in 0..1000 {
-        if connection.poll_without_shutdown(&mut cx).is_ready() {
-            break;
-        }
-    }
-    let written = String::from_utf8_lossy(&connection.into_parts().io.written).into_owned();
-    (written.matches("x-mark: read").count(), written.matches("HTTP/1.1 4").count())
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -118,14 +49,14 @@ proptest! {
         cuts.push(bytes.len());
         let pieces: Vec<&[u8]> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
         let single: Vec<&[u8]> = bytes.chunks(1).collect();
-        let whole = judge(&[&bytes]);
-        prop_assert_eq!(judge(&pieces), whole);
-        prop_assert_eq!(judge(&single), whole);
+        let whole = judge([&*bytes]);
+        prop_assert_eq!(judge(pieces), whole);
+        prop_assert_eq!(judge(single), whole);
     }
 
     #[test]
     fn hyper_reads_what_is_passed_on_and_finds_as_many_requests(bytes in streams()) {
-        let (passed, requests, fault) = judge(&[&bytes]);
+        let (passed, requests, fault) = judge([&*bytes]);
         let mut framing = Framing::new(BOUNDS);
         framing.admit(&bytes);
         // What is cut off in a body is no request to hyper, and what follows a `Connection: close` is none at all.
