@@ -62,7 +62,7 @@ pub(crate) fn forwarded(bytes: &[u8]) {
     let graphic = |host: &String| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic());
     assert!(said.host.as_ref().is_none_or(graphic), "{said:?}");
     if headers.is_empty() {
-        assert_eq!(said, Forwarded { client: proxy, https: false, host: None });
+        assert_eq!(said, Forwarded { client: proxy, doubtful: false, https: false, host: None });
     }
     if !proxies.trusts(said.client.ip()) {
         what_stands_before_the_client_changes_nothing(&headers, &said, &read);
