@@ -99,6 +99,8 @@ limits! {
     params: usize = 1_000, "a large table of inputs";
     /// Connections open at once; more wait in the kernel's queue.
     connections: usize = 20_000, "about 1 GiB at worst";
+    /// Requests of one HTTP/2 connection that are worked on at once; more are refused.
+    streams: usize = 100, "what browsers count on, and RFC 9113 asks for at least";
     /// How long a new connection may be unused; then it is closed.
     first_byte: Duration = 15 * SECOND, "browsers open connections before they need them";
     /// How long a client may take for a request's head; then it is answered 408.

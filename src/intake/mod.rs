@@ -1,7 +1,7 @@
 //! Bodies on their way in, once for all adapters: read within their size and time, or refused.
 //!
 //! A small body is collected in memory. Forms with files are taken apart while they come in: see `multipart`. What is
-//! refused is not read to its end, and says that the connection closes: nothing after it could be understood.
+//! refused is not read to its end, and says in HTTP/1 that the connection closes: nothing after it could be understood.
 
 #[cfg(feature = "multipart")]
 pub(crate) mod arrivals;
@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::body::Body;
@@ -32,7 +32,7 @@ impl Engine {
     /// refuses what is too large (413) or too slow (408). Nothing is read before the future is awaited; dropping it
     /// gives the body up.
     ///
-    /// A refusal says `Connection: close`: the rest of the body was not read.
+    /// A refusal in HTTP/1 says `Connection: close`: the rest of the body was not read.
     pub fn receive<B>(&self, request: Request<B>, peer: Option<SocketAddr>) -> Answer
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
@@ -62,13 +62,14 @@ async fn receive<B>(engine: Engine, head: Parts, body: B, peer: Option<SocketAdd
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
+    let version = head.version;
     #[cfg(feature = "multipart")]
     if multipart::wants(&engine.0, &head) {
         return multipart::receive(engine, head, body, peer).await;
     }
     match whole(body, engine.limits()).await {
         Ok(body) => engine.serve(head, body, peer).await,
-        Err(refusal) => refusal.answer(&engine),
+        Err(refusal) => refusal.answer(&engine, version),
     }
 }
 
@@ -112,10 +113,13 @@ impl Refusal {
         Refusal { status, message }
     }
 
-    fn answer(&self, engine: &Engine) -> Response<Body> {
+    fn answer(&self, engine: &Engine, version: Version) -> Response<Body> {
         let mut response = engine.refusal(self.status, self.message);
         let headers = response.headers_mut();
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        // From HTTP/2 on it is only the stream that ends.
+        if version <= Version::HTTP_11 {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }

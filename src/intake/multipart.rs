@@ -92,7 +92,7 @@ where
             };
             answer.await
         }
-        Err(refusal) => refusal.answer(&engine),
+        Err(refusal) => refusal.answer(&engine, hit.version()),
     }
 }
 

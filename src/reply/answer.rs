@@ -205,6 +205,15 @@ impl Answer {
         }
     }
 
+    /// Bytes in memory that are there to be sent.
+    #[cfg(feature = "http2")]
+    pub(crate) fn size(&self) -> usize {
+        match &self.0 {
+            When::Now(Some(response)) => response.body().whole().map_or(0, |whole| whole.len()),
+            _ => 0,
+        }
+    }
+
     pub(crate) fn aside(answer: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
         Answer(When::Aside(Box::pin(answer)))
     }

@@ -77,13 +77,18 @@ async fn r47_a_head_without_an_end_is_not_read_on() {
 #[tokio::test]
 async fn r44_a_form_with_files_from_another_site_is_refused_unread() {
     let bare = bare(|_| {}).await;
-    let (sender, slow) = slow();
-    sender.send("x");
-    let mut request = post("/", None, slow);
-    request.headers_mut().insert("sec-fetch-site", http::HeaderValue::from_static("cross-site"));
-    let answer = bare.engine.receive(request, None).await;
-    assert_eq!((answer.status().as_u16(), sender.taken()), (403, 0));
-    assert_eq!(answer.headers()["connection"], "close");
+    // Only in HTTP/1 it is the connection that ends.
+    for (version, connection) in [(http::Version::HTTP_11, Some("close")), (http::Version::HTTP_2, None)] {
+        let (sender, slow) = slow();
+        sender.send("x");
+        let mut request = post("/", None, slow);
+        *request.version_mut() = version;
+        request.headers_mut().insert("sec-fetch-site", http::HeaderValue::from_static("cross-site"));
+        let answer = bare.engine.receive(request, None).await;
+        assert_eq!((answer.status().as_u16(), sender.taken()), (403, 0));
+        let told = answer.headers().get("connection").map(|value| value.to_str().expect("text"));
+        assert_eq!(told, connection);
+    }
 }
 
 #[tokio::test]

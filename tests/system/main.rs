@@ -8,9 +8,15 @@ mod client;
 mod connections;
 mod deadlines;
 mod deploying;
+#[cfg(feature = "http2")]
+mod floods;
 mod folder;
+#[cfg(feature = "http2")]
+mod frames;
 mod framing;
 mod http;
+#[cfg(feature = "http2")]
+mod http2;
 mod log;
 mod memory;
 mod program;

@@ -120,7 +120,7 @@ where
 {
     let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     let watched = sweep.watch(waker);
-    let wire = Wire::new(stream, watched.clone(), BOUNDS);
+    let wire = Wire::new(stream, Vec::new(), watched.clone(), BOUNDS);
     let mut connection = pin!(http.serve_connection(wire, service));
     let end = poll_fn(|cx| {
         let orders = watched.orders();

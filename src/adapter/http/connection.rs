@@ -1,4 +1,4 @@
-//! The life of one connection: it waits, it is served by hyper, it ends.
+//! The life of one connection: it waits, it is served by hyper, it ends. One of HTTP/2 has its life in `http2`.
 //!
 //! A connection that nobody uses is not hyper's: it is a socket and a task, without buffers. One that ends before the
 //! client has sent all is not just closed: what comes is read and thrown away for a while, or the system would reset
@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 
 use super::deadlines::{Phase, Sweep, Watched, order};
 use super::framing::{Bounds, Fault, fault};
+use super::http2;
 use super::service::Door;
 use super::wire::Wire;
 use crate::body::Body;
@@ -34,6 +35,7 @@ const REST: usize = 16 * 1024 * 1024;
 pub(super) struct House {
     pub(super) engine: Engine,
     pub(super) protocol: http1::Builder,
+    pub(super) http2: http2::Settings,
     pub(super) bounds: Bounds,
     pub(super) sweep: Arc<Sweep>,
 }
@@ -59,33 +61,45 @@ pub(super) async fn converse(stream: TcpStream, peer: SocketAddr, house: Arc<Hou
     let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     let watched = house.sweep.watch(waker);
     let mut stream = Some(stream);
+    let mut is_new = true;
     while let Some(idle) = stream.take() {
         watched.rest(true);
-        if poll_fn(|cx| rest(&idle, &watched, cx)).await {
-            watched.rest(false);
-            // In a box: a connection that rests has no room for one that is served.
-            stream = Box::pin(serve(idle, peer, &house, &watched)).await;
+        let Some(first) = poll_fn(|cx| rest(&idle, &watched, cx)).await else { return };
+        watched.rest(false);
+        let mut begun = Some((idle, Vec::new()));
+        // Only what begins so can be HTTP/2: all but some methods need not be asked.
+        if is_new && first == b'P' {
+            let (idle, _) = begun.take().expect("it is put there above");
+            begun = Box::pin(http2::receive(idle, peer, &house, &watched)).await;
         }
+        is_new = false;
+        let Some((idle, read)) = begun else { return };
+        // In a box: a connection that rests has no room for one that is served.
+        stream = Box::pin(serve(idle, read, peer, &house, &watched)).await;
     }
 }
 
-/// Waits for the next request; false if none will come, or it is not waited for any longer.
-fn rest(stream: &TcpStream, watched: &Watched, cx: &mut Context<'_>) -> Poll<bool> {
+/// Waits for the next request, of which this is the first byte; `None` if none will come, or it is not waited for any
+/// longer.
+fn rest(stream: &TcpStream, watched: &Watched, cx: &mut Context<'_>) -> Poll<Option<u8>> {
     if watched.orders() & (order::LEAVE | order::CLOSE) != 0 {
-        return Poll::Ready(false);
+        return Poll::Ready(None);
     }
     // That it may be readable is not enough: of new sockets it is always said.
-    stream.poll_peek(cx, &mut ReadBuf::new(&mut [0])).map(|there| there.is_ok_and(|bytes| bytes > 0))
+    let mut first = [0];
+    let there = ready!(stream.poll_peek(cx, &mut ReadBuf::new(&mut first)));
+    Poll::Ready(there.is_ok_and(|bytes| bytes > 0).then_some(first[0]))
 }
 
-/// Serves requests until nobody uses the connection; then it is given back.
+/// Serves requests until nobody uses the connection; then it is given back. Some of it may be read already.
 async fn serve(
     stream: TcpStream,
+    read: Vec<u8>,
     peer: SocketAddr,
     house: &House,
     watched: &Arc<Watched>,
 ) -> Option<TcpStream> {
-    let wire = Wire::new(stream, watched.clone(), house.bounds);
+    let wire = Wire::new(stream, read, watched.clone(), house.bounds);
     let mut connection = house.protocol.serve_connection(wire, Door::new(house.engine.clone(), peer));
     let end = poll_fn(|cx| drive(&mut connection, watched, cx)).await;
     let wire = connection.into_parts().io;
@@ -152,7 +166,7 @@ fn obey(orders: u8, connection: &mut http1::Connection<Wire, Door>, watched: &Wa
 }
 
 /// Answers what no session gets to see, and closes.
-async fn refuse(mut stream: TcpStream, engine: &Engine, fault: Fault, for_head: bool) {
+pub(super) async fn refuse(mut stream: TcpStream, engine: &Engine, fault: Fault, for_head: bool) {
     let status = StatusCode::from_u16(fault.status).expect("a fault's status is one");
     let answer = written(engine.refusal(status, fault.says), for_head).await;
     let mut rest = &answer[..];
@@ -192,7 +206,7 @@ async fn written(response: Response<Body>, for_head: bool) -> Vec<u8> {
 }
 
 /// Says that nothing more is sent, and throws away what comes until the client closes too.
-async fn linger(mut stream: TcpStream) {
+pub(super) async fn linger(mut stream: TcpStream) {
     let mut left = REST;
     let close = poll_fn(|cx| {
         ready!(Pin::new(&mut stream).poll_shutdown(cx))?;

@@ -201,6 +201,11 @@ impl Sweep {
 }
 
 impl Watched {
+    /// Milliseconds of the sweep's, as of its last look at the clock.
+    pub(crate) fn now(&self) -> u64 {
+        self.now.load(Relaxed)
+    }
+
     pub(crate) fn phase(&self) -> Phase {
         PHASES[usize::from(self.phase.load(Relaxed))]
     }
@@ -252,7 +257,7 @@ impl Watched {
     /// There is nothing to read.
     pub(crate) fn wait_for(&self, phase: Phase) {
         if self.phase.load(Relaxed) != phase as u8 {
-            self.since.store(self.now.load(Relaxed), Relaxed);
+            self.since.store(self.now(), Relaxed);
             self.phase.store(phase as u8, Relaxed);
         }
         if phase == Phase::Body {
@@ -269,7 +274,7 @@ impl Watched {
     /// The client does not read what is sent.
     pub(crate) fn stall(&self) {
         if self.stalled.load(Relaxed) == 0 {
-            self.stalled.store(self.now.load(Relaxed) + 1, Relaxed);
+            self.stalled.store(self.now() + 1, Relaxed);
         }
     }
 

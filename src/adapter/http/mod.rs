@@ -1,8 +1,8 @@
-//! HTTP/1.1: hyper behind checks of our own. Only this folder names hyper.
+//! HTTP/1.1 and HTTP/2: hyper behind checks of our own. Only this folder names hyper.
 //!
 //! Every byte of a client's passes `wire`, which has `framing` check it; what is ambiguous never reaches hyper. How
 //! long clients may take is kept by `deadlines`. One connection's life is in `connection`, what becomes of a request
-//! in `service`.
+//! in `service`. A connection that begins as HTTP/2 goes its own way, in `http2`.
 
 mod accept;
 mod connection;
@@ -16,6 +16,11 @@ mod framing;
 mod framing_tests;
 #[cfg(any(test, continuity_fuzz))]
 pub(crate) mod fuzz;
+#[cfg(feature = "http2")]
+mod http2;
+#[cfg(not(feature = "http2"))]
+#[path = "http1_only.rs"]
+mod http2;
 mod service;
 mod wire;
 
@@ -45,7 +50,7 @@ const HYPERS_HEADERS: usize = 100;
 /// Connections the kernel holds before they are accepted.
 const BACKLOG: u32 = 1024;
 
-/// HTTP/1.1 on a TCP port.
+/// HTTP/1.1 on a TCP port, and HTTP/2 with the feature `http2`, for clients that begin with it.
 #[derive(Debug)]
 pub struct Http {
     address: String,
@@ -177,6 +182,7 @@ fn house(engine: Engine) -> House {
     };
     House {
         protocol: protocol(limits),
+        http2: http2::Settings::new(limits),
         bounds: Bounds { head: limits.head, fields: limits.headers },
         sweep: Sweep::new(times),
         engine,

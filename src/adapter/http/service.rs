@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::reply::Answer;
 
 /// What there is instead of the methods that are refused.
-const ALLOW: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+pub(super) const ALLOW: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// Where the requests of one connection come in.
 pub(super) struct Door {

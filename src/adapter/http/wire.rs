@@ -24,6 +24,11 @@ thread_local! {
     static BYTES: RefCell<Box<[u8]>> = RefCell::new(vec![0; BUFFER].into_boxed_slice());
 }
 
+/// Runs with the thread's buffer.
+pub(super) fn with_buffer<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
+    BYTES.with_borrow_mut(|bytes| read(bytes))
+}
+
 /// One connection's socket with what is known of its requests.
 #[derive(Debug)]
 pub(crate) struct Wire {
@@ -43,8 +48,9 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(stream: TcpStream, watched: Arc<Watched>, bounds: Bounds) -> Self {
-        Wire {
+    /// `read` is what was read of the stream already.
+    pub(crate) fn new(stream: TcpStream, read: Vec<u8>, watched: Arc<Watched>, bounds: Bounds) -> Self {
+        let mut wire = Wire {
             stream,
             watched,
             framing: Framing::new(bounds),
@@ -53,7 +59,11 @@ impl Wire {
             ended: false,
             asked: true,
             unflushed: false,
+        };
+        if !read.is_empty() {
+            wire.hold(&read);
         }
+        wire
     }
 
     /// The fault of a head, which nobody has answered yet.
@@ -116,16 +126,11 @@ impl Wire {
 
     /// Checks what came and passes on what may be; whether that is anything.
     fn take(&mut self, bytes: &[u8], to: &mut ReadBufCursor<'_>) -> bool {
-        let heads = self.framing.heads();
         if !self.held.is_empty() {
-            self.held.extend_from_slice(bytes);
-            self.admitted = self.framing.admit(&self.held);
-            self.note(heads, bytes.len());
-            if self.framing.fault().is_some() {
-                self.held.truncate(self.admitted);
-            }
+            self.hold(bytes);
             return self.give(to);
         }
+        let heads = self.framing.heads();
         let passed = self.framing.admit(bytes);
         self.note(heads, passed);
         if passed < bytes.len() && self.framing.fault().is_none() {
@@ -133,6 +138,17 @@ impl Wire {
         }
         to.put_slice(&bytes[..passed]);
         passed > 0
+    }
+
+    /// Checks what came behind what is held.
+    fn hold(&mut self, bytes: &[u8]) {
+        let heads = self.framing.heads();
+        self.held.extend_from_slice(bytes);
+        self.admitted = self.framing.admit(&self.held);
+        self.note(heads, bytes.len());
+        if self.framing.fault().is_some() {
+            self.held.truncate(self.admitted);
+        }
     }
 
     /// Keeps the time: a request has begun, or more of one came.
@@ -159,7 +175,7 @@ impl Wire {
 
     /// Reads from the socket; whether there is something for hyper, if only the end.
     fn read(&mut self, cx: &mut Context<'_>, to: &mut ReadBufCursor<'_>) -> Poll<io::Result<bool>> {
-        BYTES.with_borrow_mut(|bytes| {
+        with_buffer(|bytes| {
             let room = bytes.len().min(to.remaining());
             let mut read = ReadBuf::new(&mut bytes[..room]);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;

@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use super::bytes::{HOST, QUERY, is, run};
 
 /// A host, and perhaps a port. User names have no place here.
-pub(super) fn is_host(value: &[u8]) -> bool {
+pub(crate) fn is_host(value: &[u8]) -> bool {
     if let [b'[', rest @ ..] = value {
         let Some(end) = rest.iter().position(|byte| *byte == b']') else { return false };
         let address = str::from_utf8(&rest[..end]).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());

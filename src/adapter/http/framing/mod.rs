@@ -8,7 +8,7 @@ mod bytes;
 mod chunks;
 pub(crate) mod fault;
 mod head;
-mod host;
+pub(crate) mod host;
 
 use chunks::Chunks;
 pub(crate) use fault::Fault;

@@ -1,0 +1,159 @@
+//! What lies between a socket and hyper: frames are counted as they pass, in both directions, and the time is kept.
+//!
+//! Bytes are not changed. When a connection costs too much nothing more is given to hyper: whoever drives it ends it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use tokio::net::TcpStream;
+
+use super::frames::Frames;
+use super::preface::PREFACE;
+use crate::adapter::http::deadlines::{Phase, Watched};
+use crate::adapter::http::wire::with_buffer;
+
+/// A socket, and what has to be known to end it when hyper is gone.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) stream: TcpStream,
+    /// The stream that was opened last.
+    pub(super) last: AtomicU32,
+    /// Whether a frame can be written.
+    pub(super) between: AtomicBool,
+    /// The client sends no more.
+    pub(super) ended: AtomicBool,
+}
+
+/// One connection's socket with what is known of its frames.
+#[derive(Debug)]
+pub(super) struct Wire {
+    line: Arc<Line>,
+    watched: Arc<Watched>,
+    frames: Frames,
+    /// What hyper has still to see of the preface, which is read already.
+    preface: &'static [u8],
+    /// The system takes no more for now.
+    full: bool,
+}
+
+impl Line {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        let (between, ended) = (AtomicBool::new(true), AtomicBool::new(false));
+        Line { stream, last: AtomicU32::new(0), between, ended }
+    }
+}
+
+impl Wire {
+    pub(super) fn new(line: Arc<Line>, watched: Arc<Watched>, streams: usize) -> Self {
+        watched.wait_for(Phase::Idle);
+        let frames = Frames::new(streams, watched.now());
+        Wire { line, watched, frames, preface: PREFACE, full: false }
+    }
+
+    /// Tells who drives the connection where it stands.
+    fn settle(&self) {
+        self.watched.wait_for(match () {
+            () if self.frames.is_in_block() => Phase::Head,
+            () if self.frames.is_open() => Phase::Answer,
+            () => Phase::Idle,
+        });
+        if self.full || self.frames.is_blocked() {
+            self.watched.stall();
+        } else {
+            self.watched.went(0);
+        }
+        self.watched.settle(!self.frames.is_open(), self.frames.is_over());
+        self.line.last.store(self.frames.last(), Relaxed);
+        self.line.between.store(self.frames.is_between(), Relaxed);
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>, to: &mut ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.line.stream.poll_read_ready(cx))?;
+            let read = with_buffer(|bytes| {
+                let room = bytes.len().min(to.remaining());
+                let read = self.line.stream.try_read(&mut bytes[..room])?;
+                self.frames.receive(&bytes[..read], self.watched.now());
+                if !self.frames.is_over() {
+                    to.put_slice(&bytes[..read]);
+                }
+                Ok(read)
+            });
+            match read {
+                Err(error) if io::Error::kind(&error) == io::ErrorKind::WouldBlock => continue,
+                Err(error) => return Poll::Ready(Err(error)),
+                Ok(0) => self.line.ended.store(true, Relaxed),
+                Ok(_) => self.settle(),
+            }
+            return if self.frames.is_over() { Poll::Pending } else { Poll::Ready(Ok(())) };
+        }
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.line.stream.poll_write_ready(cx))?;
+            match self.line.stream.try_write(from) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    /// So many bytes went. Only those of answers show that the client reads, unless it was the system that took none.
+    fn note(&mut self, bytes: &[u8]) {
+        let before = self.frames.bytes_sent();
+        self.frames.send(bytes, self.watched.now());
+        let answers = usize::try_from(self.frames.bytes_sent() - before).unwrap_or(usize::MAX);
+        match (self.full, answers) {
+            (true, _) => self.watched.went(bytes.len()),
+            (false, 0) => {}
+            (false, _) => self.watched.went(answers),
+        }
+        self.full = false;
+    }
+}
+
+impl Read for Wire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut to: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let wire = self.get_mut();
+        if !wire.preface.is_empty() {
+            let some = wire.preface.len().min(to.remaining());
+            let (now, later) = wire.preface.split_at(some);
+            to.put_slice(now);
+            wire.preface = later;
+            return Poll::Ready(Ok(()));
+        }
+        if wire.frames.is_over() { Poll::Pending } else { wire.read(cx, &mut to) }
+    }
+}
+
+impl Write for Wire {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        let wire = self.get_mut();
+        let written = wire.write(cx, from);
+        match &written {
+            Poll::Pending => wire.full = true,
+            Poll::Ready(Ok(bytes)) => wire.note(&from[..*bytes]),
+            Poll::Ready(Err(_)) => {}
+        }
+        wire.settle();
+        written
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whoever drives the connection closes it.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
