@@ -98,7 +98,7 @@ limits! {
     /// Parameters of one hit; more are answered 400.
     params: usize = 1_000, "a large table of inputs";
     /// Connections open at once; more wait in the kernel's queue.
-    connections: usize = 20_000, "about 1 GiB at worst";
+    connections: usize = 20_000, "500 MB if all are slow; one of HTTP/2 may hold 5 MB of what it does not read";
     /// Requests of one HTTP/2 connection that are worked on at once; more are refused.
     streams: usize = 100, "what browsers count on, and RFC 9113 asks for at least";
     /// How long a new connection may be unused; then it is closed.

@@ -31,6 +31,7 @@ impl Got {
             "br" => {
                 _ = brotli::Decompressor::new(&*self.body, 4096).read_to_string(&mut text).expect("brotli")
             }
+            "zstd" => text = String::from_utf8(zstd::decode_all(&*self.body).expect("zstd")).expect("UTF-8"),
             "gzip" => _ = flate2::read::GzDecoder::new(&*self.body).read_to_string(&mut text).expect("gzip"),
             "" => text = String::from_utf8(self.body.to_vec()).expect("UTF-8"),
             other => panic!("{other} was not asked for"),
@@ -97,6 +98,7 @@ async fn pages_are_compressed_as_the_client_likes_best() {
         for (said, coding) in [
             ("gzip, deflate, br", "br"),
             ("gzip", "gzip"),
+            ("gzip, zstd", "zstd"),
             ("br;q=0.1, gzip;q=0.2", "gzip"),
             ("identity", ""),
         ] {

@@ -7,6 +7,7 @@ use continuity::prelude::*;
 
 use crate::client::Client;
 use crate::frames::*;
+use crate::program::Program;
 use crate::running::Running;
 
 /// Time that is over soon.
@@ -52,6 +53,26 @@ async fn beside<T>(server: &Running, attack: impl Future<Output = T>) -> (T, Dur
             took = visit => longest = longest.max(took),
         }
     }
+}
+
+/// Connections that ask for all they may, and let nothing be sent.
+#[tokio::test]
+async fn r33_what_is_asked_for_and_not_read_is_held_in_little_memory() {
+    const GREEDY: u32 = 50;
+    let program = Program::start("counter", "0");
+    let address = program.address();
+    let before = program.resident();
+    let mut greedy = Vec::new();
+    for _ in 0..GREEDY {
+        let mut raw = Raw::with(&address, &[(4, 0)]).await;
+        let all: Vec<u8> = (0..100).flat_map(|n| get(2 * n + 1, &[])).collect();
+        raw.send(all).await;
+        greedy.push(raw);
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let each = program.resident().saturating_sub(before) / GREEDY as usize;
+    println!("{each} bytes for each greedy connection");
+    assert!(each < 1024 * 1024, "a greedy connection costs {each} bytes");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
