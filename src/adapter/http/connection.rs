@@ -35,6 +35,7 @@ const REST: usize = 16 * 1024 * 1024;
 pub(super) struct House {
     pub(super) engine: Engine,
     pub(super) protocol: http1::Builder,
+    #[cfg_attr(not(feature = "http2"), expect(dead_code, reason = "the stand-in has nothing to set"))]
     pub(super) http2: http2::Settings,
     pub(super) bounds: Bounds,
     pub(super) sweep: Arc<Sweep>,
