@@ -66,7 +66,14 @@ impl Before {
     }
 
     /// Gives the desk back and returns what the call left on it.
-    fn give_back(&mut self) -> Left {
+    fn give_back(mut self) -> Left {
+        let left = self.swap();
+        // It holds nothing any more, and must not give back twice.
+        std::mem::forget(self);
+        left
+    }
+
+    fn swap(&mut self) -> Left {
         DESK.with(|desk| {
             desk.call.set(self.call);
             desk.left.replace(std::mem::take(&mut self.left))
@@ -76,9 +83,7 @@ impl Before {
 
 impl Drop for Before {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            drop(self.give_back());
-        }
+        drop(self.swap());
     }
 }
 
@@ -229,7 +234,7 @@ impl Call {
     }
 
     /// Takes what is answered at once. The hit is over then: an adapter has the memory of its head again.
-    pub(crate) fn end(mut self) -> Answer {
+    pub(crate) fn end(self) -> Answer {
         Answer(match self.0.give_back() {
             Left::Here(outcome) => When::Now(Some(outcome.into_response())),
             Left::Channel(receiver) => When::Later(receiver),
