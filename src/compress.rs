@@ -12,6 +12,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use tokio::runtime::Handle;
 
+use crate::accept::Accepted;
 use crate::body::Body;
 use crate::reply::Answer;
 
@@ -40,49 +41,10 @@ pub(crate) enum Coding {
 
 /// What the client likes best of what we can, by `Accept-Encoding`; `None` if that is the page as it is.
 pub(crate) fn wanted(headers: &HeaderMap) -> Option<Coding> {
-    let (mut brotli, mut zstd, mut gzip, mut identity, mut any) = (None, None, None, None, None);
-    for field in headers.get_all(header::ACCEPT_ENCODING) {
-        for (name, weight) in field.to_str().unwrap_or_default().split(',').filter_map(weighed) {
-            match &*name.to_ascii_lowercase() {
-                "br" => brotli = Some(weight),
-                "zstd" => zstd = Some(weight),
-                "gzip" | "x-gzip" => gzip = Some(weight),
-                "identity" => identity = Some(weight),
-                "*" => any = Some(weight),
-                _ => {}
-            }
-        }
-    }
-    let of = |weight: Option<u16>| weight.or(any).unwrap_or(0);
     // Of those that are liked alike, the one that makes pages smallest.
-    let mut best = (of(brotli), Coding::Brotli);
-    for other in [(of(zstd), Coding::Zstd), (of(gzip), Coding::Gzip)] {
-        if other.0 > best.0 {
-            best = other;
-        }
-    }
-    (best.0 > 0 && best.0 >= identity.unwrap_or(0)).then_some(best.1)
-}
-
-/// A coding and how much it is liked, in thousandths.
-fn weighed(item: &str) -> Option<(&str, u16)> {
-    let (name, parameter) = item.split_once(';').unwrap_or((item, ""));
-    let weight = match parameter.split_once('=') {
-        None if parameter.trim().is_empty() => 1000,
-        Some((q, weight)) if q.trim().eq_ignore_ascii_case("q") => thousandths(weight.trim())?,
-        _ => return None,
-    };
-    Some((name.trim(), weight))
-}
-
-fn thousandths(weight: &str) -> Option<u16> {
-    let (whole, part) = weight.split_once('.').unwrap_or((weight, ""));
-    let digits = part.len() <= 3 && part.bytes().all(|digit| digit.is_ascii_digit());
-    match (whole, digits) {
-        ("0", true) => format!("{part:0<3}").parse().ok(),
-        ("1", true) if part.bytes().all(|digit| digit == b'0') => Some(1000),
-        _ => None,
-    }
+    let codings = [Coding::Brotli, Coding::Zstd, Coding::Gzip];
+    let best = Accepted::of(headers).best(codings.iter().map(|coding| coding.name()))?;
+    codings.into_iter().find(|coding| coding.name() == best)
 }
 
 /// Compresses what is answered, if it can be.

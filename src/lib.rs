@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_debug_implementations, missing_docs, unreachable_pub)]
 
+#[cfg(any(feature = "compression", feature = "files"))]
+mod accept;
 mod adapter;
 mod body;
 #[cfg(feature = "compression")]

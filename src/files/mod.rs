@@ -3,7 +3,6 @@
 //! The parts are pure but for two: `open.rs` waits for the disk, `body.rs` reads on while the client takes.
 
 pub(crate) mod body;
-mod coding;
 mod conditions;
 #[cfg(all(any(test, continuity_fuzz), feature = "http", feature = "multipart"))]
 pub(crate) mod fuzz;
@@ -23,16 +22,18 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
+use crate::accept::Accepted;
 use crate::body::Body;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::log::Line;
 use crate::reply::{Answer, Raw};
-use coding::{Accepted, CODINGS};
 use offer::Offer;
 use open::{Folder, Opened};
 use path::Name;
 
+/// Forms of a file that were made before, the smallest first: the name's end, and what it is called in a head.
+const CODINGS: [(&str, &str); 3] = [(".br", "br"), (".zst", "zstd"), (".gz", "gzip")];
 /// What is shown of a folder.
 const INDEX: &str = "index.html";
 /// What may be done with a file.
@@ -223,9 +224,7 @@ impl Served {
         there: &[&'static str],
         headers: &HeaderMap,
     ) -> (Opened, Option<&'static str>) {
-        let accepted: Vec<_> =
-            headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|field| field.to_str().ok()).collect();
-        let best = Accepted::read(&accepted.join(",")).best(there.iter().copied());
+        let best = Accepted::of(headers).best(there.iter().copied());
         let end = CODINGS.iter().find(|(_, coding)| Some(*coding) == best);
         // One that is gone meanwhile is as none.
         match end.map(|(end, coding)| (self.folder.file(&beside(path, end)), *coding)) {

@@ -26,7 +26,8 @@ pub enum Purpose {
     Refused,
 }
 
-const ALLOW: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+/// The methods there are.
+pub(crate) const ALLOW: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 impl Purpose {
     /// The purpose of a hit by its method, path and what the browser says.

@@ -13,10 +13,8 @@ use hyper::service::Service;
 
 use crate::body::Body;
 use crate::engine::Engine;
+use crate::mapper::purpose::ALLOW;
 use crate::reply::Answer;
-
-/// What there is instead of the methods that are refused.
-pub(super) const ALLOW: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 /// Where the requests of one connection come in.
 pub(super) struct Door {

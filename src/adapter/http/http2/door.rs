@@ -13,8 +13,8 @@ use hyper::service::Service;
 
 use super::work::{Answering, Sending, Work};
 use crate::adapter::http::framing::{Fault, fault, host};
-use crate::adapter::http::service::ALLOW;
 use crate::engine::Engine;
+use crate::mapper::purpose::ALLOW;
 use crate::reply::Answer;
 
 const METHOD: Fault = Fault { status: 405, says: "There is no such method here." };

@@ -1,18 +1,20 @@
-//! `Accept-Encoding`: which of the forms that lie beside each other a client wants. Pure.
+//! `Accept-Encoding`: which coding a client wants, of those there are. Pure.
 
-/// Forms of a file that were made before, the smallest first: the name's end, and what it is called in a head.
-pub(super) const CODINGS: [(&str, &str); 3] = [(".br", "br"), (".zst", "zstd"), (".gz", "gzip")];
+use http::HeaderMap;
+use http::header::ACCEPT_ENCODING;
 
 /// What a client says about codings, in thousandths.
-pub(super) struct Accepted<'a>(Vec<(&'a str, u16)>);
+pub(crate) struct Accepted<'a>(Vec<(&'a str, u16)>);
 
 impl<'a> Accepted<'a> {
-    pub(super) fn read(field: &'a str) -> Self {
-        Accepted(field.split(',').filter_map(weighted).collect())
+    /// Fields of the name are one list.
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
+        let fields = headers.get_all(ACCEPT_ENCODING).into_iter().filter_map(|field| field.to_str().ok());
+        Accepted(fields.flat_map(|field| field.split(',')).filter_map(weighted).collect())
     }
 
-    /// The best of what is there, by weight and then by size; `None` for the file as it is.
-    pub(super) fn best(&self, there: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    /// The best of what is there, by weight and then as they stand, the smallest first; `None` for what is not coded.
+    pub(crate) fn best(&self, there: impl Iterator<Item = &'static str>) -> Option<&'static str> {
         let mut best = (None, self.weight("identity").unwrap_or(1));
         for coding in there {
             let weight = self.weight(coding).unwrap_or(0);
@@ -39,10 +41,18 @@ fn weighted(item: &str) -> Option<(&str, u16)> {
     let coding = parts.next().filter(|coding| !coding.is_empty())?;
     let Some(weight) = parts.next() else { return Some((coding, 1000)) };
     let (name, value) = weight.split_once('=')?;
-    let value: f32 = value.trim_end().parse().ok().filter(|value| (0.0..=1.0).contains(value))?;
-    // No sign and no more than three digits are lost: the value is between 0 and 1000.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
-    name.trim().eq_ignore_ascii_case("q").then_some((coding, (value * 1000.0).round() as u16))
+    let value = thousandths(value.trim_end())?;
+    name.trim().eq_ignore_ascii_case("q").then_some((coding, value))
+}
+
+fn thousandths(weight: &str) -> Option<u16> {
+    let (whole, part) = weight.split_once('.').unwrap_or((weight, ""));
+    let digits = part.len() <= 3 && part.bytes().all(|digit| digit.is_ascii_digit());
+    match (whole, digits) {
+        ("0", true) => format!("{part:0<3}").parse().ok(),
+        ("1", true) if part.bytes().all(|digit| digit == b'0') => Some(1000),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -75,7 +85,8 @@ mod tests {
             (";q=1,,gzip", &all, Some("gzip")),
             ("br", &[], None),
         ] {
-            assert_eq!(Accepted::read(field).best(there.iter().copied()), best, "{field:?} of {there:?}");
+            let headers = [(ACCEPT_ENCODING, field.parse().expect("text"))].into_iter().collect();
+            assert_eq!(Accepted::of(&headers).best(there.iter().copied()), best, "{field:?} of {there:?}");
         }
     }
 }
