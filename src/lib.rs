@@ -17,6 +17,7 @@ mod flow;
 pub mod fuzz;
 mod hit;
 mod intake;
+pub mod journal;
 mod limits;
 mod log;
 mod mapper;
