@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::body::Body;
 use crate::flow::Flow;
 use crate::hit::Hit;
+use crate::journal::Journal;
 use crate::limits::Limits;
 use crate::log::{Gate, Line};
 use crate::mapper::cookie::SessionCookie;
@@ -22,10 +23,10 @@ use crate::mapper::key::{Keys, random};
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::rotate::Rotated;
 use crate::page::{self, Frames, Notice, Pages, Problem};
-use crate::reply::{Answer, Call, Reply};
+use crate::reply::{Answer, Call, Ready, Reply};
 use crate::session::kept::KeptPages;
 use crate::session::table::Table;
-use crate::step::Seal;
+use crate::step::{self, Seal};
 
 /// A running server without its sockets: brings hits to sessions. Cheap to clone; what an
 /// [`Adapter`](crate::Adapter) is given.
@@ -57,20 +58,23 @@ pub(crate) struct Core {
     pub(crate) arrivals: Arc<crate::intake::arrivals::Arrivals>,
     #[cfg(feature = "multipart")]
     pub(crate) spool: Arc<crate::intake::spool::Spool>,
+    pub(crate) journal: Option<Journal>,
     pub(crate) clock: Clock,
     pub(crate) gate: Gate,
     pub(crate) runtime: tokio::runtime::Handle,
 }
 
-/// Seconds of the server's life, by the runtime's monotonic clock; moved on by the reaper.
+/// Seconds of the server's life, or of its journal's, by the runtime's monotonic clock; moved on by the reaper.
 pub(crate) struct Clock {
     start: Instant,
+    /// The second it began with: with a journal, one that no server on it has seen.
+    first: u32,
     now: AtomicU32,
 }
 
 impl Clock {
-    pub(crate) fn new() -> Self {
-        Clock { start: Instant::now(), now: AtomicU32::new(0) }
+    pub(crate) fn new(first: u32) -> Self {
+        Clock { start: Instant::now(), first, now: AtomicU32::new(first) }
     }
 
     pub(crate) fn now(&self) -> u32 {
@@ -79,6 +83,7 @@ impl Clock {
 
     pub(crate) fn tick(&self) -> u32 {
         let now = u32::try_from(self.start.elapsed().as_secs()).unwrap_or(u32::MAX);
+        let now = self.first.saturating_add(now);
         self.now.store(now, Ordering::Relaxed);
         now
     }
@@ -245,7 +250,7 @@ impl Core {
     /// Answers with an error page of ours.
     #[cold]
     pub(crate) fn refuse(&self, hit: Box<Hit>, status: StatusCode, message: &str) {
-        self.answer_problem(hit, &Problem { status, message, id: None, start: None });
+        self.draw_problem(hit, &Problem { status, message, id: None, start: None, back: None }).send();
     }
 
     /// Answers 503 and says when to come again.
@@ -255,11 +260,20 @@ impl Core {
         self.refuse(hit, StatusCode::SERVICE_UNAVAILABLE, message);
     }
 
-    /// Answers for a session that has failed; the log has the rest under `id`.
+    /// What is answered for a session that has failed; the log has the rest under `id`. With `back` it waits where it
+    /// was before.
     #[cold]
-    pub(crate) fn fail(&self, hit: Box<Hit>, status: StatusCode, message: &str, id: Option<&str>) {
-        let start = hit.own_path();
-        self.answer_problem(hit, &Problem { status, message, id, start: Some(&start) });
+    pub(crate) fn fail(
+        &self,
+        hit: Box<Hit>,
+        status: StatusCode,
+        message: &str,
+        id: Option<&str>,
+        back: bool,
+    ) -> Ready {
+        let (start, here) = (hit.own_path(), hit.own_link_to(step::HERE));
+        let (start, back) = if back { (None, Some(&*here)) } else { (Some(&*start), None) };
+        self.draw_problem(hit, &Problem { status, message, id, start, back })
     }
 
     /// The session of the page this hit comes from is over.
@@ -279,14 +293,14 @@ impl Core {
     }
 
     #[cold]
-    fn answer_problem(&self, mut hit: Box<Hit>, problem: &Problem<'_>) {
+    fn draw_problem(&self, mut hit: Box<Hit>, problem: &Problem<'_>) -> Ready {
         let reply = &mut hit.reply;
         if !reply.is_streaming() {
             reply.restart(problem.status);
             self.guard(&mut reply.rare().headers);
         }
         reply.out.push_str(&self.pages.draw_error(problem).into_string());
-        self.finish(hit);
+        hit.finish(&self.frames, false).0
     }
 
     /// Built-in pages need nothing from anywhere, so they get nothing. Replaced ones are the program's.
@@ -298,7 +312,10 @@ impl Core {
 
     fn problem_page(&self, status: StatusCode, message: &str) -> String {
         let (head, tail) = self.frames.around("", status.canonical_reason());
-        let body = self.pages.draw_error(&Problem { status, message, id: None, start: None }).into_string();
+        let body = self
+            .pages
+            .draw_error(&Problem { status, message, id: None, start: None, back: None })
+            .into_string();
         [&*head, &*body, &*tail].concat()
     }
 

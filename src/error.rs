@@ -21,6 +21,7 @@ enum Kind {
     Closing,
     BadInput { field: String, why: String },
     Effect { name: &'static str, source: BoxError },
+    Unknown { name: &'static str },
     Other { what: String, source: Option<BoxError> },
 }
 
@@ -34,6 +35,12 @@ impl Error {
     /// The visitor sent something that does not fit: a missing parameter, or letters where a number was asked for.
     pub fn is_bad_input(&self) -> bool {
         matches!(*self.0, Kind::BadInput { .. })
+    }
+
+    /// An effect was tried, and the process died before its end was known: see
+    /// [`at_most_once`](crate::Request::at_most_once).
+    pub fn is_unknown(&self) -> bool {
+        matches!(*self.0, Kind::Unknown { .. })
     }
 
     /// The name of the parameter that did not fit, if this is bad input.
@@ -56,6 +63,10 @@ impl Error {
         Error(Box::new(Kind::Effect { name, source }))
     }
 
+    pub(crate) fn unknown(name: &'static str) -> Self {
+        Error(Box::new(Kind::Unknown { name }))
+    }
+
     pub(crate) fn new(what: impl Into<String>) -> Self {
         Error(Box::new(Kind::Other { what: what.into(), source: None }))
     }
@@ -71,6 +82,7 @@ impl fmt::Display for Error {
             Kind::Closing => f.write_str("the session is closing"),
             Kind::BadInput { field, why } => write!(f, "parameter `{field}` {why}"),
             Kind::Effect { name, .. } => write!(f, "`{name}` failed"),
+            Kind::Unknown { name } => write!(f, "`{name}` was tried, and nobody knows what came of it"),
             Kind::Other { what, .. } => f.write_str(what),
         }
     }
@@ -87,7 +99,7 @@ impl std::error::Error for Error {
         match &*self.0 {
             Kind::Effect { source, .. } => Some(&**source),
             Kind::Other { source, .. } => source.as_deref().map(|source| source as _),
-            Kind::Closing | Kind::BadInput { .. } => None,
+            Kind::Closing | Kind::BadInput { .. } | Kind::Unknown { .. } => None,
         }
     }
 }

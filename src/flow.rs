@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
+use siphasher::sip::SipHasher13;
 
 use crate::error::BoxError;
 use crate::hit::Hit;
@@ -24,6 +25,8 @@ type Predicate = Box<dyn Fn(&Hit) -> Purpose + Send + Sync>;
 pub struct Flow {
     start: Box<dyn Fn(Request) -> Task + Send + Sync>,
     mount: String,
+    /// What divides a visitor's sessions by flow, in every process that has the mount.
+    pub(crate) label: u64,
     /// `None`: by the server's cookie, one session a visitor.
     map: Option<Box<dyn Mapper>>,
     /// `None`: [`Purpose::of`].
@@ -43,6 +46,7 @@ impl Flow {
         Flow {
             start: Box::new(move |request| Box::pin(Running { function: function(request) })),
             mount: String::new(),
+            label: 0,
             map: None,
             purpose: None,
             in_url: false,
@@ -69,6 +73,7 @@ impl Flow {
 
     pub(crate) fn mounted(mut self, path: &str) -> Self {
         self.mount = path.trim_end_matches('/').to_owned();
+        self.label = SipHasher13::new().hash(self.mount.as_bytes());
         self
     }
 

@@ -13,7 +13,7 @@ use crate::body::Body;
 use crate::intake::multipart::Sent;
 use crate::mapper::Cut;
 use crate::mapper::forwarded::{Forwarded, Proxies};
-use crate::page::Frames;
+use crate::page::{Frames, Notice};
 use crate::reply::{Complete, Kept, Ready, Reply};
 #[cfg(feature = "multipart")]
 use crate::request::file::UploadedFile;
@@ -196,6 +196,35 @@ impl Hit {
         self.forwarded.as_ref().is_some_and(|forwarded| forwarded.doubtful)
     }
 
+    /// The host that was asked, where a trusted proxy says it.
+    pub(crate) fn forwarded_host(&self) -> Option<&str> {
+        self.forwarded.as_ref()?.host.as_deref()
+    }
+
+    /// Says how it came, where what said so is not here any more.
+    pub(crate) fn came_by(&mut self, https: bool, host: Option<String>) {
+        if let Some(client) = self.peer.filter(|_| https || host.is_some()) {
+            self.forwarded = Some(Box::new(Forwarded { client, doubtful: false, https, host }));
+        }
+    }
+
+    /// Whether the body is read as parameters.
+    pub(crate) fn is_urlencoded(&self) -> bool {
+        matches!(self.fields, Fields::Urlencoded)
+    }
+
+    /// Makes it a first hit at its path, with a notice: nothing that came with it is left.
+    #[cold]
+    pub(crate) fn begin_anew(&mut self, notice: Notice) {
+        self.parts.method = Method::GET;
+        self.parts.uri = self.own_path().parse().unwrap_or_default();
+        for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH] {
+            self.parts.headers.remove(name);
+        }
+        (self.body, self.fields) = (Bytes::new(), Fields::None);
+        self.reply.rare().notice = Some(notice);
+    }
+
     pub(crate) fn signs(&self) -> &Signs {
         &self.signs
     }
@@ -225,6 +254,17 @@ impl Hit {
                 .finish();
         }
         link
+    }
+
+    /// The same place as a link of our own, with this in a token's place.
+    pub(crate) fn own_link_to(&self, token: &str) -> String {
+        let mut link = self.own_path();
+        let path = link.len() + 1;
+        link.push('?');
+        form_urlencoded::Serializer::for_suffix(link, path)
+            .append_pair(step::PARAM, token)
+            .extend_pairs(self.cut.params())
+            .finish()
     }
 
     /// Completes the reply: see [`Reply::complete`].
@@ -288,6 +328,15 @@ impl Hit {
     pub(crate) fn files(&self) -> Option<&[UploadedFile]> {
         match &self.fields {
             Fields::Multipart(sent) => Some(&sent.files),
+            _ => None,
+        }
+    }
+
+    /// What a form with files has brought.
+    #[cfg(feature = "multipart")]
+    pub(crate) fn sent(&self) -> Option<(&[(String, String)], &[UploadedFile])> {
+        match &self.fields {
+            Fields::Multipart(sent) => Some((&sent.fields, &sent.files)),
             _ => None,
         }
     }

@@ -53,7 +53,7 @@ pub use page::{Notice, Page, Pages, Problem};
 pub use reply::Answer;
 #[cfg(feature = "files")]
 pub use request::SendFile;
-pub use request::{Callbacks, Choice, Choices, Form, FromParam, Key, Next, Request};
+pub use request::{Callbacks, Choice, Choices, Form, FromParam, Key, Next, Request, Secret, Shared};
 #[cfg(feature = "multipart")]
 pub use request::{Upload, UploadedFile};
 pub use server::{Bound, Server};
@@ -80,7 +80,8 @@ pub mod prelude {
     #[cfg(feature = "multipart")]
     pub use crate::UploadedFile;
     pub use crate::{
-        BoxError, Choices, Error, Flow, Form, Key, Limits, Map, Pages, Purpose, Request, Result, Server,
+        BoxError, Choices, Error, Flow, Form, Key, Limits, Map, Pages, Purpose, Request, Result, Secret,
+        Server,
     };
     pub use maud::{Markup, PreEscaped, Render, html};
     pub use rand::{Rng, RngExt};

@@ -59,6 +59,24 @@ limits! {
     idle: Duration = 30 * MINUTE, "what people expect of a web session kept in memory";
     /// How long a session may live in all.
     lifetime: Duration = 24 * HOUR, "a stolen cookie is worth one day";
+    /// With a journal, in place of `idle`: in memory or parked.
+    idle_journaled: Duration = 720 * HOUR, "parked sessions cost disk only: 30 days";
+    /// With a journal, in place of `lifetime`.
+    lifetime_journaled: Duration = Duration::MAX, "none: nobody loses their place";
+    /// With a journal: how long a session waits in memory before it is parked.
+    park: Duration = 5 * MINUTE, "who comes back later waits some milliseconds more";
+    /// With a journal: sessions in memory; above it those that were not used for longest are parked.
+    in_memory: usize = 250_000, "about 250 MB of small sessions";
+    /// With a journal: hits that wait for their sessions to be looked up or rebuilt; more are answered 503.
+    rebuilding: usize = 2_000, "one second's work";
+    /// With a journal: what waits to be written; more is answered 503.
+    journal_queue: usize = 20_000, "as many as there are connections";
+    /// With a journal: bytes of one session in it; above it the session's steps fail.
+    journal_session: usize = 16 * MIB, "tens of thousands of steps; `checkpoint` lets older ones go";
+    /// With a journal: bytes of all of it; above it nothing new is recorded, and hits are answered 503.
+    journal_bytes: usize = 65_536 * MIB, "64 GiB: a disk of today";
+    /// With a journal: how long an ended session is kept in it.
+    ended: Duration = 168 * HOUR, "7 days, to look into what went wrong";
     /// How long a session that was told to end may clean up.
     grace: Duration = 5 * SECOND, "time for a last write to a database";
     /// How long an ended session's last page can still be repeated.

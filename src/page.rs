@@ -108,6 +108,8 @@ pub struct Problem<'a> {
     pub id: Option<&'a str>,
     /// Where the visitor can start again, if the session is over.
     pub start: Option<&'a str>,
+    /// Where the visitor can go back to the page they were on, if the session waits there.
+    pub back: Option<&'a str>,
 }
 
 /// What a visitor is told about the page they came from.
@@ -122,6 +124,10 @@ pub enum Notice {
     Received,
     /// A page of its own, with a link to go on: the visitor comes from another site.
     FromElsewhere,
+    /// Shown on a first page: what the visitor came from is gone, and was not applied.
+    StartedAgain,
+    /// A page of its own, with a link to a new beginning: where the visitor was cannot be restored.
+    Unrestorable,
 }
 
 /// The pages and notices that are not the program's own; replace those you like.
@@ -197,6 +203,7 @@ impl Default for Pages {
                     h1 { (problem.status.canonical_reason().unwrap_or("Error")) }
                     p { (problem.message) }
                     @if let Some(id) = problem.id { p { small { "Reference: " code { (id) } } } }
+                    @if let Some(back) = problem.back { p { a href=(back) { "Back to where you were" } } }
                     @if let Some(start) = problem.start { p { a href=(start) { "Start again" } } }
                 }
             }),
@@ -229,6 +236,10 @@ fn notice_text(notice: Notice) -> &'static str {
             "That came from an older page and was not applied. Go back to the page you were on to continue."
         }
         Notice::Received => "This was already received. Go back to the page you were on to continue.",
+        Notice::StartedAgain => "That page had expired, and nothing was applied. This is the beginning.",
+        Notice::Unrestorable => {
+            "Where you were cannot be restored. It is kept for those who look after this site; you can begin anew."
+        }
         Notice::FromElsewhere => "You come from another site. Your place here is kept.",
     }
 }

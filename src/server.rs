@@ -13,6 +13,7 @@ use crate::adapter::{Adapter, Listening, Stop};
 use crate::engine::{Clock, Core, Engine};
 use crate::error::Error;
 use crate::flow::Flow;
+use crate::journal::{Journal, Store};
 use crate::limits::Limits;
 use crate::log::Gate;
 use crate::mapper::cookie::SessionCookie;
@@ -54,6 +55,8 @@ pub struct Server {
     proxies: Vec<String>,
     health: String,
     keys: Vec<Vec<u8>>,
+    journal: Option<Arc<dyn Store>>,
+    secrets: Vec<String>,
     frames: Frames,
     pages: Pages,
     limits: Limits,
@@ -76,6 +79,8 @@ impl Server {
             proxies: Vec::new(),
             health: HEALTH.to_owned(),
             keys: Vec::new(),
+            journal: None,
+            secrets: Vec::new(),
             frames: Frames::default(),
             pages: Pages::default(),
             limits: Limits::default(),
@@ -129,6 +134,30 @@ impl Server {
     /// first: the last one signs, all verify. Default: a fresh one at each start.
     pub fn key(mut self, secret: impl AsRef<[u8]>) -> Self {
         self.keys.push(secret.as_ref().to_vec());
+        self
+    }
+
+    /// Where sessions are recorded, so that no visitor loses their place: see [`journal`](crate::journal).
+    ///
+    /// ```no_run
+    /// use continuity::prelude::*;
+    ///
+    /// # async fn checkout(_: Request) -> Result<()> { Ok(()) }
+    /// #[tokio::main]
+    /// async fn main() -> Result<()> {
+    /// #   let store = continuity::journal::Memory::new();
+    ///     Server::new(checkout).journal(store).listen(Http::on(8080)).run().await
+    /// }
+    /// ```
+    pub fn journal(mut self, store: impl Store) -> Self {
+        self.journal = Some(Arc::new(store));
+        self
+    }
+
+    /// Parameters that never reach the journal, whatever the program makes of them. It reads them as
+    /// [`Secret`](crate::Secret).
+    pub fn secrets<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.secrets.extend(names.into_iter().map(Into::into));
         self
     }
 
@@ -217,9 +246,17 @@ impl Server {
         self.check()?;
         // The root first; of the mounts the longest first, so that the first that fits is the right one.
         self.flows[1..].sort_by_key(|flow| std::cmp::Reverse(flow.mount().len()));
+        let journal = self.journal.take().map(|store| Journal::open(store, self.secrets, &self.limits));
+        if journal.is_some() {
+            self.limits.idle = self.limits.idle_journaled;
+            self.limits.lifetime = self.limits.lifetime_journaled;
+        }
+        let secret = journal.as_ref().map(Journal::secret);
         let core = Arc::new(Core {
-            keys: Keys::new(&self.keys),
-            seal: Seal::new(),
+            keys: Keys::new(&self.keys, secret),
+            seal: secret.map_or_else(Seal::new, Seal::of),
+            clock: Clock::new(journal.as_ref().map_or(0, |journal| journal.start)),
+            journal,
             kept: KeptPages::new(self.limits.kept_page, self.limits.kept_pages),
             flows: self.flows,
             apps: self.apps,
@@ -241,10 +278,10 @@ impl Server {
             addresses: Addresses::default(),
             dying: Dying::default(),
             rotated: Rotated::default(),
-            clock: Clock::new(),
             gate: Gate::default(),
             runtime: tokio::runtime::Handle::current(),
         });
+        core.count_deaths();
         core.start_reaper();
         watcher::enrol(&core);
         Ok(Owned(Engine(core)))
@@ -329,6 +366,9 @@ impl Bound {
         let drained = async { while adapters.join_next().await.is_some() {} };
         if tokio::time::timeout(core.limits.drain, drained).await.is_err() {
             tracing::warn!("some answers were not sent in time");
+        }
+        if core.journal.is_some() {
+            core.park_all().await;
         }
         core.tell(core.table.drain());
         let grace = tokio::time::Instant::now() + core.limits.grace;

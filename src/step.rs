@@ -13,7 +13,7 @@ use siphasher::sip::{SipHasher13, SipHasher24};
 
 use crate::error::Error;
 use crate::hit::Hit;
-use crate::mapper::key::random;
+use crate::mapper::key::{derive, random};
 
 /// The parameter that carries the token, for literals.
 macro_rules! param {
@@ -25,6 +25,8 @@ pub(crate) use param;
 
 /// The parameter that carries the token.
 pub(crate) const PARAM: &str = param!();
+/// In a token's place: shows the page where the session is, and is no answer.
+pub(crate) const HERE: &str = "here";
 /// The part of a token that stands for a link, not for a form.
 pub(crate) const LINK: u32 = 0;
 
@@ -46,6 +48,16 @@ pub(crate) struct Answered(u64);
 
 impl Answered {
     pub(crate) const NONE: Answered = Answered(0);
+
+    /// As it was written down.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
+    /// From what was written down.
+    pub(crate) fn again(number: u64) -> Self {
+        Answered(number)
+    }
 
     pub(crate) fn is_some(self) -> bool {
         self != Answered::NONE
@@ -69,6 +81,14 @@ enum Bytes {
 }
 
 impl Seal {
+    /// By a secret: what it makes is good for as long as that is.
+    pub(crate) fn of(secret: &[u8]) -> Self {
+        Seal {
+            key: SipHasher24::new_with_key(&derive(secret, b"token")),
+            answers: SipHasher13::new_with_key(&derive(secret, b"answer")),
+        }
+    }
+
     pub(crate) fn new() -> Self {
         let (mut key, mut answers) = ([0; 16], [0; 16]);
         random(&mut key);
@@ -203,8 +223,13 @@ impl Token {
 
     /// The value behind the link, if it is of this type.
     pub(crate) fn value<T: DeserializeOwned>(&self) -> Option<T> {
+        minicbor_serde::from_slice(self.value_bytes()).ok()
+    }
+
+    /// The value behind the link, in CBOR.
+    pub(crate) fn value_bytes(&self) -> &[u8] {
         let bytes = self.bytes.as_ref();
-        minicbor_serde::from_slice(&bytes[HEAD..bytes.len() - TAG]).ok()
+        &bytes[HEAD..bytes.len() - TAG]
     }
 }
 

@@ -26,6 +26,7 @@ use crate::body::Body;
 use crate::engine::{Core, Engine};
 use crate::error::BoxError;
 use crate::hit::Hit;
+use crate::journal::FileSent;
 use crate::limits::Limits;
 use crate::log::Line;
 use crate::mapper::FROM_ELSEWHERE;
@@ -58,6 +59,14 @@ pub(crate) struct Sent {
     pub(crate) files: Vec<UploadedFile>,
     /// Tells this form from any other, whatever its boundary.
     pub(crate) digest: u64,
+}
+
+impl Sent {
+    /// As it was written down: without what was in the files.
+    pub(crate) fn again(fields: &[(String, String)], files: &[FileSent], digest: u64) -> Sent {
+        let files = files.iter().map(UploadedFile::gone).collect();
+        Sent { fields: fields.to_vec(), files, digest }
+    }
 }
 
 /// Whether a body is taken apart here: a form that is sent, not something else with such a type.
@@ -348,7 +357,10 @@ impl<'a> Taking<'a> {
         }
         self.memory -= store.in_memory();
         let kind = field.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let file = UploadedFile::new(name, file, kind, store.len(), store.done().await?);
+        let (field, name, kind) = (name.to_owned(), file.to_owned(), kind.map(str::to_owned));
+        let sent = FileSent { field, name, kind, bytes: store.len() };
+        let journaled = self.core.journal.is_some();
+        let file = UploadedFile::new(sent, store.done().await?, journaled);
         self.sent.files.push(file);
         Ok(())
     }

@@ -16,6 +16,8 @@ const BATCH: usize = 128 * 1024;
 pub(crate) enum Content {
     Memory(bytes::Bytes),
     Disk(Temp),
+    /// It came to a process that is gone, and was not kept.
+    Gone,
 }
 
 /// A file while it comes in.

@@ -1,7 +1,194 @@
 //! The journal: the record from which a session is rebuilt.
+//!
+//! While a session lives its [`tape`] records what comes in, as [`entry`]s; [`recording`] is where verbs meet the tape.
+//! Nothing leaves a session before what led to it was written by the [`writer`] to a [`store`]. A session that is not
+//! in memory is found and played again by [`rebuilding`]; [`parking`] puts those that rest out of memory.
 
+mod entry;
+mod headers;
+mod hits;
+pub(crate) mod inside;
+mod parking;
+pub(crate) mod rebuilding;
+pub(crate) mod recording;
 mod store;
+pub(crate) mod tape;
+mod writer;
 
+use std::collections::HashMap;
+use std::hash::Hasher;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use siphasher::sip::SipHasher13;
+use siphasher::sip128::{Hasher128, SipHasher24};
+use tokio::sync::Semaphore;
+
+pub(crate) use entry::{Blob, Effect, Ending, FileSent, Outcome, Taken, Verb};
+pub(crate) use hits::SECRET;
 pub use store::{
     Change, Chunk, Fault, Found, Head, Memory, Opened, SLOTS, State, Store, StoreError, Visitor,
 };
+use writer::Writer;
+pub(crate) use writer::{Submission, Then};
+
+use crate::limits::Limits;
+use crate::mapper::key::{VisitorId, derive, random};
+use crate::session::Session;
+
+/// Seconds between two notes of how far the journal's life has come, and so what one start skips.
+const CLOCK: u32 = 60;
+
+/// A server's journal.
+pub(crate) struct Journal {
+    pub(crate) store: Arc<dyn Store>,
+    /// The journal's own number.
+    number: [u8; 16],
+    /// The secret beside it.
+    secret: Vec<u8>,
+    visitors: SipHasher24,
+    /// The second its life had come to when it was opened.
+    pub(crate) start: u32,
+    /// Sessions during whose rebuilding the process died.
+    marked: Vec<u64>,
+    /// Tells this program from other builds.
+    pub(crate) build: u64,
+    /// Parameters that are never written.
+    pub(crate) secrets: Vec<String>,
+    writer: Writer,
+    /// Sessions of the journal that are in memory.
+    present: Mutex<HashMap<u64, Weak<Session>>>,
+    /// Sessions that were woken by themselves, and whose visitor's id is not known.
+    woken: Mutex<Vec<Arc<Session>>>,
+    /// As many sessions as may be rebuilt at once; and where each is noted meanwhile.
+    places: Semaphore,
+    slots: Mutex<Vec<usize>>,
+    /// Hits that wait for a session to be rebuilt.
+    recalls: Semaphore,
+    clock: AtomicU32,
+    /// Somebody looks after those whose time has come.
+    tending: AtomicBool,
+}
+
+impl Journal {
+    pub(crate) fn open(store: Arc<dyn Store>, secrets: Vec<String>, limits: &Limits) -> Journal {
+        let opened = store.opened();
+        let secret = opened.secret.map_or_else(
+            || {
+                let mut fresh = [0; 32];
+                random(&mut fresh);
+                fresh.to_vec()
+            },
+            |secret| secret.to_vec(),
+        );
+        Journal {
+            number: opened.journal,
+            visitors: SipHasher24::new_with_key(&derive(&secret, b"journal visitor")),
+            secret,
+            start: opened.clock + CLOCK + 1,
+            marked: opened.marked,
+            build: build(),
+            secrets,
+            writer: Writer::start(store.clone(), limits.journal_queue),
+            store,
+            present: Mutex::default(),
+            woken: Mutex::default(),
+            places: Semaphore::new(SLOTS),
+            slots: Mutex::new((0..SLOTS).collect()),
+            recalls: Semaphore::new(limits.rebuilding),
+            clock: AtomicU32::new(0),
+            tending: AtomicBool::new(false),
+        }
+    }
+
+    /// What ids and tokens are signed with where the program gives no key.
+    pub(crate) fn secret(&self) -> &[u8] {
+        &self.secret
+    }
+
+    /// Whom a session belongs to, as the store knows it.
+    pub(crate) fn visitor(&self, id: VisitorId) -> Visitor {
+        self.visitors.hash(&id.to_bytes()).as_bytes()
+    }
+
+    /// The key of an effect: the same for every try of the same effect, in no other journal.
+    pub(crate) fn key_of(&self, session: u64, effect: &Effect) -> u128 {
+        let mut hasher = SipHasher24::new_with_key(&self.number);
+        hasher.write_u64(session);
+        hasher.write_u64(effect.args);
+        hasher.write_u32(effect.nth);
+        hasher.write_u64(effect.since);
+        hasher.write(effect.name.as_bytes());
+        hasher.finish128().as_u128()
+    }
+
+    /// Hands something to the writer. How far the journal's life has come is noted along the way.
+    pub(crate) fn submit(&self, mut submission: Submission, now: u32) {
+        let noted = self.clock.load(Ordering::Relaxed);
+        let due = noted == 0 || now >= noted + CLOCK;
+        if due && !submission.changes.is_empty() {
+            self.clock.store(now.max(1), Ordering::Relaxed);
+            submission.changes.push(Change::Clock(now));
+        }
+        self.writer.submit(submission);
+    }
+
+    /// Waits until all that was submitted so far is written, or could not be.
+    pub(crate) async fn barrier(&self) {
+        let (then, written) = Then::wake();
+        self.writer.submit(Submission { then, ..Submission::default() });
+        drop(written.await);
+    }
+
+    /// Writes what was submitted, and takes nothing more.
+    pub(crate) fn close(&self) {
+        self.writer.close();
+    }
+
+    fn present(&self) -> MutexGuard<'_, HashMap<u64, Weak<Session>>> {
+        self.present.lock().expect("no code panics while it holds the sessions in memory")
+    }
+
+    /// The session is in memory from here on.
+    pub(crate) fn enter(&self, session: &Arc<Session>) {
+        self.present().insert(session.serial, Arc::downgrade(session));
+    }
+
+    /// The session is not in memory any more.
+    pub(crate) fn leave(&self, session: &Session) {
+        let mut present = self.present();
+        if present.get(&session.serial).is_some_and(|there| std::ptr::eq(there.as_ptr(), session)) {
+            present.remove(&session.serial);
+        }
+    }
+}
+
+/// The time, in microseconds since 1970.
+pub(crate) fn micros() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A hash that is the same in every process.
+pub(crate) fn stable_hash(bytes: &[u8]) -> u64 {
+    SipHasher13::new().hash(bytes)
+}
+
+/// Tells one build of the program from another: by where it lies, how large it is and when it was made.
+fn build() -> u64 {
+    let Ok(program) = std::env::current_exe() else { return 1 };
+    let mut hasher = SipHasher13::new();
+    if let Ok(facts) = program.metadata() {
+        hasher.write_u64(facts.len());
+        let made = facts.modified().ok().and_then(|made| made.duration_since(UNIX_EPOCH).ok());
+        hasher.write_u128(made.map_or(0, |made| made.as_nanos()));
+    }
+    hasher.finish()
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal").field("sessions", &self.present().len()).finish_non_exhaustive()
+    }
+}

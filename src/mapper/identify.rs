@@ -179,11 +179,11 @@ impl<'h> Identity<'h> {
     }
 
     /// The session's label among the visitor's: the flow, and whatever divides it.
-    pub(crate) fn session_label(&self, flow: u16) -> u64 {
+    pub(crate) fn session_label(&self, flow: u64) -> u64 {
         match self.rare.as_ref().and_then(|rare| rare.labels) {
-            None => u64::from(flow),
+            None => flow,
             Some(mut hasher) => {
-                hasher.write_u16(flow);
+                hasher.write_u64(flow);
                 hasher.finish()
             }
         }

@@ -27,7 +27,7 @@ impl VisitorId {
         VisitorId(split(bytes))
     }
 
-    fn to_bytes(self) -> [u8; 16] {
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.0[0].to_le_bytes());
         bytes[8..].copy_from_slice(&self.0[1].to_le_bytes());
@@ -54,11 +54,13 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Keys from the program's secrets, oldest first; none: a fresh one.
-    pub(crate) fn new(secrets: &[Vec<u8>]) -> Self {
+    /// Keys from the program's secrets, oldest first; none: the journal's, else a fresh one. What is named is named by the
+    /// journal's for ever.
+    pub(crate) fn new(secrets: &[Vec<u8>], journal: Option<&[u8]>) -> Self {
         let mut fresh = vec![0; 32];
         random(&mut fresh);
-        let newest = secrets.last().unwrap_or(&fresh);
+        let fallback = journal.unwrap_or(&fresh);
+        let newest = secrets.last().map_or(fallback, |newest| newest);
         Keys {
             signing: SipHasher24::new_with_key(&derive(newest, b"visitor id")),
             older: secrets
@@ -67,7 +69,7 @@ impl Keys {
                 .skip(1)
                 .map(|secret| SipHasher24::new_with_key(&derive(secret, b"visitor id")))
                 .collect(),
-            naming: SipHasher24Wide::new_with_key(&derive(newest, b"named visitor")),
+            naming: SipHasher24Wide::new_with_key(&derive(journal.unwrap_or(newest), b"named visitor")),
         }
     }
 
@@ -105,7 +107,7 @@ impl Keys {
 }
 
 /// A key for one purpose out of a secret of any length.
-fn derive(secret: &[u8], purpose: &[u8]) -> [u8; 16] {
+pub(crate) fn derive(secret: &[u8], purpose: &[u8]) -> [u8; 16] {
     let mut key = [0; 16];
     let (head, rest) = secret.split_at(secret.len().min(16));
     key[..head.len()].copy_from_slice(head);
@@ -122,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_id_comes_back_from_the_wire() {
-        let keys = Keys::new(&[]);
+        let keys = Keys::new(&[], None);
         let id = VisitorId::fresh();
         let wire = keys.sign(id);
         assert_eq!(wire.len(), WIRE);
@@ -131,7 +133,7 @@ mod tests {
 
     #[test]
     fn every_changed_character_is_refused() {
-        let keys = Keys::new(&[]);
+        let keys = Keys::new(&[], None);
         let wire = keys.sign(VisitorId::fresh()).into_bytes();
         for at in 0..wire.len() {
             let mut forged = wire.clone();
@@ -147,10 +149,10 @@ mod tests {
     fn an_older_key_verifies_and_the_newest_signs() {
         let (old, new) = (vec![1; 32], vec![2; 32]);
         let id = VisitorId::fresh();
-        let before = Keys::new(std::slice::from_ref(&old)).sign(id);
-        let both = Keys::new(&[old, new.clone()]);
+        let before = Keys::new(std::slice::from_ref(&old), None).sign(id);
+        let both = Keys::new(&[old, new.clone()], None);
         assert!(both.verify(before.as_bytes()) == Some(id));
-        assert_eq!(both.sign(id), Keys::new(std::slice::from_ref(&new)).sign(id));
-        assert!(Keys::new(&[new]).verify(before.as_bytes()).is_none());
+        assert_eq!(both.sign(id), Keys::new(std::slice::from_ref(&new), None).sign(id));
+        assert!(Keys::new(&[new], None).verify(before.as_bytes()).is_none());
     }
 }

@@ -20,6 +20,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use crate::engine::Core;
 use crate::hit::{Hit, address_block};
+use crate::journal::rebuilding::Recall;
 use crate::page::Notice;
 use crate::session::Session;
 use crate::session::drive::Refused;
@@ -40,6 +41,8 @@ enum Whose {
     Rotated(Arc<Session>),
     /// A visitor with other sessions, or one whom the mapper names.
     Visitor(VisitorId),
+    /// Ids that are ours, with the visitor who has other sessions in memory: the journal may have theirs.
+    Perhaps(Vec<VisitorId>, Option<VisitorId>),
     Nobody,
 }
 
@@ -57,7 +60,7 @@ impl Core {
         }
         let mut identity = Identity::new(self.cookie.name(hit.is_https()));
         self.flow(flow).identify(&hit, &mut identity);
-        let label = identity.session_label(flow);
+        let label = identity.session_label(self.flow(flow).label);
         let crawls = purpose == Purpose::Crawl;
         let whose = if crawls { Whose::Nobody } else { self.whose(&identity, label, &hit) };
         hit.cut = identity.into_cut();
@@ -69,6 +72,7 @@ impl Core {
                 self.deliver(&session, hit);
             }
             Whose::Rotated(session) => self.deliver_rotated(&session, hit),
+            Whose::Perhaps(ids, known) => self.recall(Recall { ids, known, flow, label, hit }),
             _ if hit.token().is_some() => self.expire(hit),
             _ if crawls => self.show_around(flow, label, hit),
             Whose::Visitor(visitor) => self.start(Some(visitor), flow, label, hit),
@@ -86,7 +90,7 @@ impl Core {
             Some(name) => Some(self.keys.name(name)),
             None => identity.claims().find_map(|claim| self.keys.verify(claim)),
         };
-        id.filter(|id| self.table.knows(*id))
+        id.filter(|id| self.journal.is_some() || self.table.knows(*id))
     }
 
     fn whose(&self, identity: &Identity<'_>, label: u64, hit: &Hit) -> Whose {
@@ -107,10 +111,12 @@ impl Core {
             let named = self.keys.name(name);
             return match self.table.find(named, label, now) {
                 Found::Session(session, grew) => Whose::Session(session, grew),
+                _ if self.journal.is_some() => Whose::Perhaps(vec![named], Some(named)),
                 Found::Visitor | Found::Nobody => Whose::Visitor(named),
             };
         }
-        for id in identity.claims().filter_map(|claim| self.keys.verify(claim)) {
+        let ids: Vec<_> = identity.claims().filter_map(|claim| self.keys.verify(claim)).collect();
+        for &id in &ids {
             match self.table.find(id, label, now) {
                 Found::Session(session, grew) => return Whose::Session(session, grew),
                 Found::Visitor => visitor = visitor.or(Some(id)),
@@ -120,10 +126,13 @@ impl Core {
         if let Some(session) = self.rotated(identity, hit) {
             return Whose::Rotated(session);
         }
+        if self.journal.is_some() && !ids.is_empty() {
+            return Whose::Perhaps(ids, visitor);
+        }
         visitor.map_or(Whose::Nobody, Whose::Visitor)
     }
 
-    fn deliver(self: &Arc<Self>, session: &Arc<Session>, mut hit: Box<Hit>) {
+    pub(crate) fn deliver(self: &Arc<Self>, session: &Arc<Session>, mut hit: Box<Hit>) {
         if hit.cut.visitor_param().is_some() {
             self.carry_visitor(session.visitor(), &mut hit);
         }
@@ -141,6 +150,10 @@ impl Core {
             let state = session.queue.lock();
             (state.has_ended(), state.talk.applied, state.talk.flow)
         };
+        if session.tape(|tape| tape.stays) == Some(true) {
+            let (ids, label) = (vec![session.visitor()], session.label);
+            return self.recall(Recall { ids, known: None, flow, label, hit });
+        }
         if hit.token().is_some() {
             let answer = self.seal.answer_of(session.serial, &hit);
             if ended && answer == Some(applied) {
@@ -157,7 +170,13 @@ impl Core {
 
     /// Starts a session with its first hit.
     #[inline(never)]
-    fn start(self: &Arc<Self>, visitor: Option<VisitorId>, flow: u16, label: u64, mut hit: Box<Hit>) {
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        visitor: Option<VisitorId>,
+        flow: u16,
+        label: u64,
+        mut hit: Box<Hit>,
+    ) {
         let address = self.counted_as(&hit);
         if !self.addresses.count(address, self.limits.newborns_per_address) {
             return self.busy(hit, "Too many new visitors come from your network.");
@@ -239,7 +258,7 @@ impl Core {
 }
 
 impl Full {
-    fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Full::Visitor => "You have too many sessions open here. Close some, or wait a while.",
             Full::Server => "There are too many visitors at the moment.",

@@ -58,6 +58,7 @@ impl Core {
 
     async fn reap(self: &Arc<Self>) {
         let now = self.clock.tick();
+        self.tend_journal(now);
         let unsaid = self.gate.next_second();
         if unsaid > 0 {
             tracing::error!(count = unsaid, "more sessions failed in one second than the log takes");
@@ -115,7 +116,12 @@ impl Core {
             std::mem::take(&mut *self.dying.0.lock().expect("no code panics while it holds the dying"));
         let dying = dying.into_iter().map(|(_, session)| session);
         for session in self.table.drain().into_iter().chain(dying) {
+            // With a journal it is not over: it is dropped, and what was written of it stays.
+            session.tape(|tape| tape.stays = true);
             session.die_now();
+        }
+        if let Some(journal) = &self.journal {
+            journal.close();
         }
     }
 
@@ -130,6 +136,6 @@ impl Core {
 
 /// Whole seconds, rounded up.
 pub(crate) fn seconds(duration: Duration) -> u32 {
-    let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    let whole = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
     u32::try_from(whole).unwrap_or(u32::MAX).min(u32::MAX / 8)
 }

@@ -174,6 +174,14 @@ pub(crate) enum Ready {
 }
 
 impl Ready {
+    /// The same, for another thread to send.
+    pub(crate) fn deferred(mut self) -> Self {
+        if let Ready::Whole(hit) = &mut self {
+            hit.reply.defer();
+        }
+        self
+    }
+
     pub(crate) fn send(self) {
         match self {
             Ready::Whole(mut hit) => hit.reply.take_back().answer(Outcome::Hit(hit)),

@@ -13,7 +13,7 @@ pub use answer::Answer;
 pub(crate) use answer::{Back, Call, Outcome, Ready};
 
 use crate::body::Body;
-use crate::page::Frames;
+use crate::page::{Frames, Notice};
 
 /// Chunks that wait for a slow client before `flush` waits too.
 const CHUNKS: usize = 4;
@@ -42,6 +42,8 @@ pub(crate) struct Rare {
     pub(crate) title: Option<String>,
     /// Set where the response is not a page of ours: no layout around it.
     pub(crate) content_type: Option<HeaderValue>,
+    /// What stands on top of the page.
+    pub(crate) notice: Option<Notice>,
     /// The body, in place of what was printed.
     pub(crate) raw: Option<Box<Raw>>,
     stream: Option<Stream>,
@@ -93,6 +95,11 @@ impl Reply {
     /// What few responses have, allocated now.
     pub(crate) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    /// What is to stand on top of the page.
+    pub(crate) fn take_notice(&mut self) -> Option<Notice> {
+        self.rare.as_mut()?.notice.take()
     }
 
     #[cfg(feature = "files")]

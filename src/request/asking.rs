@@ -8,21 +8,25 @@ use std::task::{Context, Poll, ready};
 use super::Request;
 use crate::error::Error;
 use crate::hit::{Hit, Site};
+use crate::journal::rebuilding::Replayed;
+use crate::journal::{Taken, micros};
 use crate::page::Notice;
 use crate::session::queue::Asked;
 use crate::session::{Session, Talk};
-use crate::step::Answered;
+use crate::step::{Answered, HERE};
 
 /// A verb's place in the queue. Dropping it before it got its hit gives the place up and loses no hit.
 pub(super) struct Asking<'a> {
     request: Option<&'a mut Request>,
+    /// There may be a past to replay.
+    replays: bool,
     /// Where in the program's code the verb stands, until it is polled.
     place: Option<&'static Location<'static>>,
 }
 
 impl<'a> Asking<'a> {
     pub(super) fn new(request: &'a mut Request, place: &'static Location<'static>) -> Self {
-        Asking { request: Some(request), place: Some(place) }
+        Asking { request: Some(request), replays: false, place: Some(place) }
     }
 
     pub(super) fn request(&mut self) -> &mut Request {
@@ -35,7 +39,40 @@ impl<'a> Asking<'a> {
 
     /// Once, before the first poll: where the session will stand.
     pub(super) fn begins(&mut self) -> Option<&'static Location<'static>> {
-        self.place.take()
+        let place = self.place.take();
+        if place.is_some() {
+            self.replays = self.session().core.journal.is_some();
+        }
+        place
+    }
+
+    /// While the session is rebuilt: the hit that was taken here then, with what was written of it.
+    pub(super) fn replayed(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<(Box<Hit>, Box<Taken>)>, Error>> {
+        if !self.replays {
+            return Poll::Ready(Ok(None));
+        }
+        match self.session().meet(cx) {
+            Replayed::Present => {
+                self.replays = false;
+                Poll::Ready(Ok(None))
+            }
+            Replayed::Hit(hit, taken) => Poll::Ready(Ok(Some((hit, taken)))),
+            Replayed::Told => {
+                self.session().queue.told();
+                Poll::Ready(Err(Error::closing()))
+            }
+            Replayed::Pending => Poll::Pending,
+        }
+    }
+
+    /// The hit was taken then: the verb is done.
+    pub(super) fn taken_then(&mut self, hit: Box<Hit>, taken: &Taken) -> &'a mut Request {
+        let request = self.request.take().expect("a verb is not polled after it returned");
+        request.take_again(hit, taken);
+        request
     }
 
     /// The next hit in line, not taken yet, and where the session stands.
@@ -47,8 +84,12 @@ impl<'a> Asking<'a> {
         let (asked, standing) = session.queue.ask((!own).then(|| cx.waker()), look);
         match asked {
             Asked::Hit(hit) => Poll::Ready(Ok((hit, standing))),
-            Asked::Closing => Poll::Ready(Err(Error::closing())),
+            Asked::Closing => {
+                session.was_told();
+                Poll::Ready(Err(Error::closing()))
+            }
             Asked::Nothing => {
+                session.tape(|tape| tape.at_verb = true);
                 if standing.fleeting {
                     session.die_now();
                 }
@@ -66,17 +107,29 @@ impl<'a> Asking<'a> {
     }
 
     /// The hit was taken: the verb is done.
-    pub(super) fn taken(&mut self, hit: Box<Hit>, answer: Answered) -> &'a mut Request {
+    pub(super) fn taken(
+        &mut self,
+        hit: Box<Hit>,
+        answer: Answered,
+        taken: Option<Box<Taken>>,
+    ) -> &'a mut Request {
         let request = self.request.take().expect("a verb is not polled after it returned");
-        request.take(hit, answer);
+        request.take(hit, answer, taken);
         request
+    }
+
+    /// What is to be written of a hit that is taken now, where there is a journal.
+    pub(super) fn to_write(&self, answer: Answered) -> Option<Box<Taken>> {
+        self.session().core.journal.as_ref()?;
+        Some(Box::new(Taken { at: micros(), answer: answer.number(), ..Taken::default() }))
     }
 
     /// Answers a hit that was not taken. A connection that runs the session is let go before the next hit.
     pub(super) fn answer(&mut self, hit: Box<Hit>) {
         let session = self.session();
         session.queue.answered();
-        session.core.finish(hit);
+        let ready = session.finish(hit, false);
+        session.release(ready);
     }
 }
 
@@ -95,6 +148,7 @@ impl Drop for Asking<'_> {
             self.request.take().filter(|_| self.place.is_none() && !std::thread::panicking())
         {
             request.session.queue.unask();
+            request.session.gave_up();
             // Links of the page that was given up are not links of the next one.
             request.session.talk(|talk| talk.step += 1);
         }
@@ -121,12 +175,19 @@ impl<'a> Future for Next<'a> {
             let completed = self.asking.request().complete(place);
             self.asking.failed(completed)?;
         }
+        let replayed = ready!(self.asking.replayed(cx));
+        if let Some((hit, taken)) = self.asking.failed(replayed)? {
+            return Poll::Ready(Ok(self.asking.taken_then(hit, &taken)));
+        }
         loop {
             let asked = ready!(self.asking.poll(cx));
             let (mut hit, standing) = self.asking.failed(asked)?;
             let session = self.asking.session();
             match on_printed(session, &hit, standing.applied) {
-                Verdict::Take => return Poll::Ready(Ok(self.asking.taken(hit, Answered::NONE))),
+                Verdict::Take => {
+                    let taken = self.asking.to_write(Answered::NONE);
+                    return Poll::Ready(Ok(self.asking.taken(hit, Answered::NONE, taken)));
+                }
                 Verdict::Repeat => {
                     session.queue.answered();
                     session.core.repeat(session, hit);
@@ -153,6 +214,9 @@ fn on_printed(session: &Session, hit: &Hit, applied: Answered) -> Verdict {
         // Whatever a link on another site says, the visitor did not say it.
         let cross = hit.site() == Site::Cross;
         return if cross { Verdict::Notice(Notice::FromElsewhere) } else { Verdict::Take };
+    }
+    if hit.token() == Some(HERE) {
+        return Verdict::Repeat;
     }
     match session.core.seal.answer_of(session.serial, hit) {
         Some(answer) if answer == applied => Verdict::Repeat,

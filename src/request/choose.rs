@@ -4,6 +4,7 @@
 //! as needed: when it is shown, when it is shown again, and to find the form or callback that was used. So a page
 //! closure reads and draws; what changes the world stands after the `await`.
 
+use std::any::type_name;
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -14,16 +15,18 @@ use http::StatusCode;
 use maud::{Markup, Render, html};
 use serde::de::DeserializeOwned;
 
-use super::Request;
 use super::asking::{Asking, Standing};
 use super::choices::{Callback, Callbacks, Choice, Choices};
+use super::{Request, params};
 use crate::error::Error;
 use crate::hit::{Hit, Site};
+use crate::journal::recording::Completed;
+use crate::journal::{Blob, Taken, Verb, micros};
 use crate::mapper::Cut;
 use crate::page::Notice;
 use crate::reply::Preface;
 use crate::session::Session;
-use crate::step::{Answered, LINK, Token};
+use crate::step::{Answered, HERE, LINK, Token};
 
 impl Request {
     /// Shows a page and returns the value behind the link, button or form that the visitor uses on it.
@@ -124,20 +127,71 @@ pub(super) enum ByValue {}
 /// How the value of a link is found: the page is drawn again, up to the link.
 pub(super) enum ByPart {}
 
-/// Opens what is sealed in a link.
+/// How the value of a form is found: it is decoded from what was filled in.
+pub(super) enum ByForm {}
+
+/// Opens what is sealed in a link; says what is written of a value, and makes it of that again.
 pub(super) trait Open<T> {
     #[doc(hidden)]
+    const VERB: Verb;
+
+    #[doc(hidden)]
     fn open(token: &Token) -> Option<T>;
+
+    /// The value in CBOR, where that is what is written of it.
+    #[doc(hidden)]
+    fn write(value: &T) -> Option<Blob>;
+
+    /// The value again; `None` if its page has to be drawn to find it.
+    #[doc(hidden)]
+    fn again(taken: &Taken, hit: &Hit) -> Option<Result<T, Error>>;
 }
 
-impl<T: DeserializeOwned> Open<T> for ByValue {
+impl<T: Choice> Open<T> for ByValue {
+    const VERB: Verb = Verb::Choose;
+
     fn open(token: &Token) -> Option<T> {
         token.value()
+    }
+
+    fn write(value: &T) -> Option<Blob> {
+        Blob::of(value).ok()
+    }
+
+    fn again(taken: &Taken, _: &Hit) -> Option<Result<T, Error>> {
+        let value = taken.value.as_ref().and_then(|value| value.open().ok());
+        Some(value.ok_or_else(|| Error::new("the value that was chosen cannot be read any more")))
+    }
+}
+
+impl<T: DeserializeOwned> Open<T> for ByForm {
+    const VERB: Verb = Verb::Ask;
+
+    fn open(_: &Token) -> Option<T> {
+        None
+    }
+
+    fn write(_: &T) -> Option<Blob> {
+        None
+    }
+
+    fn again(_: &Taken, hit: &Hit) -> Option<Result<T, Error>> {
+        Some(params::decode(hit))
     }
 }
 
 impl<T> Open<T> for ByPart {
+    const VERB: Verb = Verb::Callbacks;
+
     fn open(_: &Token) -> Option<T> {
+        None
+    }
+
+    fn write(_: &T) -> Option<Blob> {
+        None
+    }
+
+    fn again(_: &Taken, _: &Hit) -> Option<Result<T, Error>> {
         None
     }
 }
@@ -165,6 +219,13 @@ where
             let shown = this.show_first(place);
             this.asking.failed(shown)?;
         }
+        let replayed = ready!(this.asking.replayed(cx));
+        if let Some((hit, taken)) = this.asking.failed(replayed)? {
+            return match this.again(hit, &taken) {
+                Some(value) => Poll::Ready(Ok(value)),
+                None => Poll::Pending,
+            };
+        }
         loop {
             let asked = ready!(this.asking.poll(cx));
             let considered = asked.and_then(|(hit, standing)| this.consider(hit, &standing));
@@ -177,7 +238,7 @@ where
 
 /// What a hit means to a page that is drawn by a closure.
 enum Verdict<T> {
-    Take(T, Answered),
+    Take(T, Answered, Option<Box<Taken>>),
     /// A form or a callback of the page was used: draw the page to find it.
     Find(u32, Answered),
     Redraw(Option<Notice>),
@@ -197,15 +258,69 @@ where
             state.talk.place = place;
             (state.talk.current.take(), state.talk.step)
         };
-        let Some(hit) = hit else { return self.between_hits(step) };
+        let journaled = session.core.journal.is_some();
+        if journaled && session.is_replaying() {
+            self.show_again(hit, place);
+            return Ok(());
+        }
+        let Some(mut hit) = hit else {
+            self.between_hits(step)?;
+            if journaled {
+                session.complete_step(None, K::VERB, type_name::<T>(), place);
+            }
+            return Ok(());
+        };
+        let notice = hit.reply.take_notice();
         let hand = InHand::new(session, hit);
-        let (page, _) = self.draw(step, &hand.hit().cut, None, None)?;
+        let (page, _) = self.draw(step, &hand.hit().cut, notice, None)?;
         let mut hit = hand.release();
         if let Some(preface) = hit.reply.preface() {
             session.queue.lock().extra().preface = Some(preface);
         }
         hit.reply.add(page, session.core.limits.page);
+        if journaled {
+            let within = session.within_page(Some(hit))?;
+            hit = within.expect("there was one");
+            session.complete_step(Some(&hit), K::VERB, type_name::<T>(), place);
+        }
         session.send_page(hit, false)
+    }
+
+    /// The page was shown when this happened: now it is not drawn, before somebody asks for it.
+    fn show_again(&self, hit: Option<Box<Hit>>, place: &'static Location<'static>) {
+        let session = self.asking.session();
+        let completed = session.complete_step(None, K::VERB, type_name::<T>(), place);
+        if completed == Completed::Arrived
+            && let Some(hit) = hit
+            && let Some(preface) = hit.reply.preface()
+        {
+            session.queue.lock().extra().preface = Some(preface);
+        }
+    }
+
+    /// The value that was taken here then. `None`: it cannot be found any more.
+    fn again(&mut self, hit: Box<Hit>, taken: &Taken) -> Option<T> {
+        let value = match K::again(taken, &hit) {
+            Some(value) => value,
+            None => self.find_again(&hit, taken),
+        };
+        match value {
+            Ok(value) => {
+                self.asking.taken_then(hit, taken);
+                Some(value)
+            }
+            Err(error) => {
+                self.asking.session().diverge(&error.to_string());
+                None
+            }
+        }
+    }
+
+    fn find_again(&self, hit: &Hit, taken: &Taken) -> Result<T, Error> {
+        let step = self.asking.session().talk(|talk| talk.step);
+        let used = taken.part.map(|part| (part, hit));
+        let (_, value) = self.draw(step, &hit.cut, None, used)?;
+        value.ok_or_else(|| Error::new("the callback that was used is not on the page any more"))
     }
 
     /// There is no response to show the page with: the next hit is shown it, with what was printed since.
@@ -221,8 +336,8 @@ where
     /// Decides on a hit: takes it and returns its value, or shows it the page.
     fn consider(&mut self, hit: Box<Hit>, standing: &Standing) -> Result<Option<T>, Error> {
         match verdict::<T, K>(self.asking.session(), &hit, standing) {
-            Verdict::Take(value, answer) => {
-                self.asking.taken(hit, answer);
+            Verdict::Take(value, answer, taken) => {
+                self.asking.taken(hit, answer, taken);
                 Ok(Some(value))
             }
             Verdict::Find(part, answer) => self.redraw(hit, standing, None, Some((part, answer))),
@@ -245,8 +360,12 @@ where
         let submitted = used.map(|(part, _)| (part, hand.hit()));
         let (page, value) = self.draw(standing.step, &hand.hit().cut, notice, submitted)?;
         let mut hit = hand.release();
-        if let (Some(value), Some((_, answer))) = (value, used) {
-            self.asking.taken(hit, answer);
+        if let (Some(value), Some((part, answer))) = (value, used) {
+            let mut taken = self.asking.to_write(answer);
+            if let Some(taken) = &mut taken {
+                (taken.value, taken.part) = (K::write(&value), Some(part));
+            }
+            self.asking.taken(hit, answer, taken);
             return Ok(Some(value));
         }
         if let Some(preface) = session.queue.lock().peek_extra().and_then(|extra| extra.preface.as_ref()) {
@@ -295,19 +414,28 @@ fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, standing: &Standing) -> 
     }
     let Some(wire) = hit.token() else { return Verdict::Redraw(None) };
     let seal = &session.core.seal;
-    let Some(token) = seal.open(session.serial, wire) else { return Verdict::Redraw(Some(Notice::Outdated)) };
+    let Some(token) = seal.open(session.serial, wire) else {
+        return Verdict::Redraw((wire != HERE).then_some(Notice::Outdated));
+    };
     let answer = seal.answer(hit, &token);
     if token.step == standing.step && token.part != LINK {
         Verdict::Find(token.part, answer)
     } else if token.step == standing.step
         && let Some(value) = K::open(&token)
     {
-        Verdict::Take(value, answer)
+        Verdict::Take(value, answer, to_write(session, answer, &token))
     } else if answer == standing.applied {
         Verdict::Redraw(None)
     } else {
         Verdict::Redraw(Some(Notice::Outdated))
     }
+}
+
+/// What is to be written of a link that was followed, where there is a journal.
+fn to_write(session: &Session, answer: Answered, token: &Token) -> Option<Box<Taken>> {
+    session.core.journal.as_ref()?;
+    let value = Some(Blob(token.value_bytes().to_vec()));
+    Some(Box::new(Taken { at: micros(), answer: answer.number(), value, ..Taken::default() }))
 }
 
 /// A hit that is the session's if drawing its page panics or fails.

@@ -1,9 +1,9 @@
-//! Time, chance and the outside, as verbs: the places where a journal will record what came in.
-//!
-//! Without a journal they pass through. Write them all the same: a program that meets the outside only here can be
-//! replayed.
+//! Time, chance and the outside, as verbs: with a journal what comes in here is recorded, and replayed when the session
+//! is rebuilt. Without one they pass through.
 
-use std::time::{Duration, SystemTime};
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use maud::Render;
 use rand::SeedableRng;
@@ -12,8 +12,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Request;
-use crate::error::{BoxError, Error};
+use crate::error::{BoxError, Chain, Error};
+use crate::journal::inside::Inside;
+use crate::journal::tape::{Diverged, Standing};
+use crate::journal::{Blob, Change, Effect, Outcome, micros, stable_hash};
 use crate::mapper::key::random;
+use crate::session::Session;
 
 /// The key of an effect: the same for every try of the same effect, for gateways that take an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,7 +27,11 @@ impl Key {
     fn fresh() -> Self {
         let mut bytes = [0; 16];
         random(&mut bytes);
-        Key(format!("{:032x}", u128::from_le_bytes(bytes)))
+        Key::of(u128::from_le_bytes(bytes))
+    }
+
+    fn of(number: u128) -> Self {
+        Key(format!("{number:032x}"))
     }
 
     /// 32 hexadecimal digits.
@@ -44,27 +52,67 @@ impl Render for Key {
     }
 }
 
+/// Time and chance.
 impl Request {
-    /// The time.
+    /// The time: with a journal, that of the last input (a hit, or what `read`, `once` or `sleep` gave), so that it is the
+    /// same when the session is rebuilt.
     pub fn now(&mut self) -> SystemTime {
-        SystemTime::now()
+        match self.session.tape(|tape| tape.now()) {
+            Some(at) => UNIX_EPOCH + Duration::from_micros(u64::try_from(at).unwrap_or_default()),
+            None => SystemTime::now(),
+        }
     }
 
-    /// Chance: a generator seeded by the operating system.
+    /// Chance: a generator seeded by the operating system; with a journal, by a seed that is recorded.
+    #[track_caller]
     pub fn rng(&mut self) -> StdRng {
+        let place = Location::caller().to_string();
         let mut seed = [0; 32];
         random(&mut seed);
-        StdRng::from_seed(seed)
+        // Who has diverged gets any, and no further.
+        let recorded = self.session.tape(|tape| tape.entropy(seed, &place).unwrap_or(seed));
+        StdRng::from_seed(recorded.unwrap_or(seed))
     }
 
     /// Waits. The response stays open; hits queue.
+    ///
+    /// With a journal the end of the wait is recorded: a session that is rebuilt waits for the rest of it, by the system's
+    /// clock, and never longer than `time`.
     #[track_caller]
     pub fn sleep(&mut self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
-        self.stand_at(std::panic::Location::caller());
-        tokio::time::sleep(time)
+        let place = Location::caller();
+        self.stand_at(place);
+        let session = self.session.clone();
+        async move {
+            let micros_of = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+            let until = micros().saturating_add(micros_of(time));
+            let slept = session.tape(|tape| {
+                let replayed = tape.is_replaying();
+                tape.sleep(until, &place.to_string()).map(|(until, over)| (until, over, replayed))
+            });
+            let left = match slept {
+                None => time,
+                Some(Err(Diverged)) => return session.wait_for_the_end().await,
+                Some(Ok((_, true, _))) => return,
+                Some(Ok((until, false, replayed))) => {
+                    session.goes_to_sleep(until, replayed);
+                    let left = until.saturating_sub(micros()).clamp(0, micros_of(time));
+                    Duration::from_micros(u64::try_from(left).unwrap_or_default())
+                }
+            };
+            Inside::new(session.clone(), tokio::time::sleep(left)).await;
+            session.is_awake();
+        }
     }
+}
 
-    /// Observes the outside: a database, a file, another service. The result is part of this step.
+/// The outside.
+impl Request {
+    /// Observes the outside: a database, a file, another service. With a journal the result is part of this step: a
+    /// session that is rebuilt gets the same, and `observe` does not run.
+    ///
+    /// The value goes through CBOR on its way, so that it is the same now and then. An error reaches a rebuilt session as
+    /// text. Fails as `observe` does.
     ///
     /// ```
     /// # use continuity::prelude::*;
@@ -85,12 +133,50 @@ impl Request {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
     {
-        self.stand_at(std::panic::Location::caller());
-        async move { observe().await.map_err(|error| Error::effect(name, error.into())) }
+        let place = Location::caller();
+        self.stand_at(place);
+        async move {
+            let session = &self.session;
+            let then = match session.tape(|tape| tape.read(name, &place.to_string())) {
+                Some(Ok(then)) => then,
+                Some(Err(Diverged)) => return session.wait_for_the_end().await,
+                None => {
+                    let observed = Inside::new(session.clone(), async { observe().await }).await;
+                    return observed.map_err(|error| Error::effect(name, error.into()));
+                }
+            };
+            if let Some(then) = then {
+                return open(name, then);
+            }
+            let observed = Inside::new(session.clone(), async { observe().await }).await;
+            let outcome = write(name, observed)?;
+            session.tape(|tape| tape.record_read(name, outcome.0.clone(), micros()));
+            outcome.open(name)
+        }
+    }
+
+    /// [`read`](Self::read) by code that blocks: it runs on a thread where that holds nobody up.
+    #[track_caller]
+    pub fn read_blocking<T, E, F>(
+        &mut self,
+        name: &'static str,
+        observe: F,
+    ) -> impl Future<Output = Result<T, Error>>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: Into<BoxError> + Send + 'static,
+        F: FnOnce() -> Result<T, E> + Send + 'static,
+    {
+        self.read(name, move || blocking(observe))
     }
 
     /// Acts on the outside, once: charges a card, sends a mail. `args` are what the effect depends on; the key is for
     /// the other side, to recognise a second try.
+    ///
+    /// With a journal, what led here is durable before `act` runs, and what it gives is kept for ever: a session that is
+    /// rebuilt gets it, and `act` does not run again. If the process dies while `act` runs, it is tried again, with the
+    /// same key. An error that the program handles is kept as text; where it fails the step (`?`) it is forgotten, and the
+    /// next try has the same key.
     ///
     /// ```
     /// # use continuity::prelude::*;
@@ -114,8 +200,181 @@ impl Request {
         F: FnOnce(Key) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
     {
-        let _ = args;
-        self.stand_at(std::panic::Location::caller());
-        async move { act(Key::fresh()).await.map_err(|error| Error::effect(name, error.into())) }
+        self.act(name, args, Tries::Again, Location::caller(), act)
+    }
+
+    /// [`once`](Self::once), for what nobody on the other side would recognise the second time: if the process dies while
+    /// `act` runs, it is not tried again. The error [is unknown](Error::is_unknown) then: ask the visitor, or look.
+    #[track_caller]
+    pub fn at_most_once<T, E, A, F, Fut>(
+        &mut self,
+        name: &'static str,
+        args: &A,
+        act: F,
+    ) -> impl Future<Output = Result<T, Error>>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Into<BoxError>,
+        A: Serialize + ?Sized,
+        F: FnOnce(Key) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send,
+    {
+        self.act(name, args, Tries::Once, Location::caller(), act)
+    }
+
+    /// [`once`](Self::once) by code that blocks: it runs on a thread where that holds nobody up.
+    #[track_caller]
+    pub fn once_blocking<T, E, A, F>(
+        &mut self,
+        name: &'static str,
+        args: &A,
+        act: F,
+    ) -> impl Future<Output = Result<T, Error>>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: Into<BoxError> + Send + 'static,
+        A: Serialize + ?Sized,
+        F: FnOnce(Key) -> Result<T, E> + Send + 'static,
+    {
+        self.act(name, args, Tries::Again, Location::caller(), move |key| blocking(move || act(key)))
+    }
+
+    fn act<T, E, A, F, Fut>(
+        &mut self,
+        name: &'static str,
+        args: &A,
+        tries: Tries,
+        place: &'static Location<'static>,
+        act: F,
+    ) -> impl Future<Output = Result<T, Error>>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Into<BoxError>,
+        A: Serialize + ?Sized,
+        F: FnOnce(Key) -> Fut,
+        Fut: Future<Output = Result<T, E>> + Send,
+    {
+        self.stand_at(place);
+        let args = Blob::of(args).map(|args| stable_hash(&args.0));
+        async move {
+            let args = args.map_err(|error| Error::caused(format!("the arguments of `{name}`"), error))?;
+            let session = &self.session;
+            let effect = match session.tape(|tape| tape.effect(name, args, &place.to_string())) {
+                None => {
+                    let acted = Inside::new(session.clone(), async { act(Key::fresh()).await }).await;
+                    return acted.map_err(|error| Error::effect(name, error.into()));
+                }
+                Some(Err(Diverged)) => return session.wait_for_the_end().await,
+                Some(Ok(Standing::Done(outcome))) => return open(name, outcome),
+                Some(Ok(Standing::InDoubt(_))) if tries == Tries::Once => return Err(Error::unknown(name)),
+                Some(Ok(Standing::InDoubt(effect))) => effect,
+                Some(Ok(Standing::New(effect))) => {
+                    if !session.intends(&effect, tries == Tries::Once).await {
+                        return session.wait_for_the_end().await;
+                    }
+                    effect
+                }
+            };
+            let key = Key::of(session.core.journal().key_of(session.serial, &effect));
+            let acted = Inside::new(session.clone(), async { act(key).await }).await;
+            let outcome = write(name, acted)?;
+            session.did(effect, outcome.0.clone());
+            outcome.open(name)
+        }
+    }
+}
+
+/// What is done about an effect of which nobody knows whether it was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tries {
+    Again,
+    Once,
+}
+
+/// What came of an observation or an effect: as it is written, and the error as it was.
+struct Written(Outcome, Option<BoxError>);
+
+impl Written {
+    fn open<T: DeserializeOwned>(self, name: &'static str) -> Result<T, Error> {
+        match self.1 {
+            Some(error) => Err(Error::effect(name, error)),
+            None => open(name, self.0),
+        }
+    }
+}
+
+fn write<T: Serialize, E: Into<BoxError>>(name: &str, result: Result<T, E>) -> Result<Written, Error> {
+    match result {
+        Ok(value) => match Blob::of(&value) {
+            Ok(value) => Ok(Written(Outcome::Ok(value), None)),
+            Err(error) => Err(Error::caused(format!("what `{name}` gave cannot be written"), error)),
+        },
+        Err(error) => {
+            let error = error.into();
+            Ok(Written(Outcome::Err(Chain(error.as_ref()).to_string()), Some(error)))
+        }
+    }
+}
+
+/// The value as it was written: the same now as when it is replayed.
+fn open<T: DeserializeOwned>(name: &'static str, outcome: Outcome) -> Result<T, Error> {
+    match outcome {
+        Outcome::Ok(value) => value
+            .open()
+            .map_err(|error| Error::caused(format!("what `{name}` gave cannot be read back"), error)),
+        Outcome::Err(error) => Err(Error::effect(name, error.into())),
+    }
+}
+
+/// Runs what blocks where that holds nobody up.
+async fn blocking<T: Send + 'static, E: Into<BoxError> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, BoxError> {
+    match tokio::task::spawn_blocking(move || crate::journal::inside::within(work)).await {
+        Ok(done) => done.map_err(Into::into),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Session {
+    /// For ever: the session will be taken away.
+    async fn wait_for_the_end<T>(self: &Arc<Self>) -> T {
+        Inside::new(self.clone(), std::future::pending()).await
+    }
+
+    /// Has everything up to the intent written. `false`: it could not be.
+    async fn intends(self: &Arc<Self>, effect: &Effect, once: bool) -> bool {
+        self.tape(|tape| {
+            // A newborn with an effect is one no more.
+            tape.grown = true;
+            tape.intend(effect, once);
+        });
+        self.make_durable().await
+    }
+
+    /// An effect that was done is written at once: its step may still fail. An error is a part of the step.
+    fn did(self: &Arc<Self>, effect: Effect, outcome: Outcome) {
+        let done = matches!(outcome, Outcome::Ok(_));
+        self.tape(|tape| tape.record_effect(effect, outcome, micros()));
+        if done {
+            self.write_on();
+        }
+    }
+
+    /// Has the store know when the session wants to go on.
+    fn goes_to_sleep(self: &Arc<Self>, until: i64, replayed: bool) {
+        let (session, wake) = (self.serial, Some(until / 1_000_000));
+        let known = self.tape(|tape| {
+            tape.changes.push(Change::Sleep { session, wake });
+            tape.begun
+        });
+        if known == Some(true) && !replayed {
+            self.write_on();
+        }
+    }
+
+    fn is_awake(&self) {
+        let session = self.serial;
+        self.tape(|tape| tape.changes.push(Change::Sleep { session, wake: None }));
     }
 }

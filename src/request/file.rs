@@ -14,6 +14,7 @@ use super::form::{Form, label};
 use crate::error::Error;
 use crate::intake::spool::{self, Temp};
 use crate::intake::store::Content;
+use crate::journal::{FileSent, inside};
 
 impl Request {
     /// The file that came with the field of this name; `None` if the visitor chose none. Of several, the first.
@@ -96,12 +97,19 @@ struct Facts {
     kind: Option<String>,
     length: u64,
     content: Content,
+    /// The server has a journal, and these bytes will not be in it.
+    journaled: bool,
 }
 
 impl UploadedFile {
-    pub(crate) fn new(field: &str, name: &str, kind: Option<&str>, length: u64, content: Content) -> Self {
-        let (field, name, kind) = (field.to_owned(), name.to_owned(), kind.map(str::to_owned));
-        UploadedFile(Arc::new(Facts { field, name, kind, length, content }))
+    pub(crate) fn new(sent: FileSent, content: Content, journaled: bool) -> Self {
+        let FileSent { field, name, kind, bytes: length } = sent;
+        UploadedFile(Arc::new(Facts { field, name, kind, length, content, journaled }))
+    }
+
+    /// One that came to a process that is gone.
+    pub(crate) fn gone(sent: &FileSent) -> Self {
+        UploadedFile::new(sent.clone(), Content::Gone, true)
     }
 
     /// The name of the form's field.
@@ -131,6 +139,7 @@ impl UploadedFile {
 
     /// All of it.
     pub async fn bytes(&self) -> Result<Bytes, Error> {
+        self.check_open()?;
         let Content::Disk(temp) = &self.0.content else { return Ok(self.in_memory()) };
         let (path, held) = (temp.path().to_owned(), self.clone());
         let read = blocking(move || {
@@ -160,6 +169,7 @@ impl UploadedFile {
         path: &Path,
         publish: impl FnOnce(&Path, &Path) -> io::Result<()> + Send + 'static,
     ) -> Result<(), Error> {
+        self.check_open()?;
         let (file, target) = (self.clone(), path.to_owned());
         let saved = blocking(move || {
             let beside = Beside::of(&target);
@@ -174,8 +184,23 @@ impl UploadedFile {
     fn in_memory(&self) -> Bytes {
         match &self.0.content {
             Content::Memory(bytes) => bytes.clone(),
-            Content::Disk(_) => Bytes::new(),
+            Content::Disk(_) | Content::Gone => Bytes::new(),
         }
+    }
+
+    /// Fails where what is in it cannot be had, or would be missing when the session is rebuilt.
+    fn check_open(&self) -> Result<(), Error> {
+        if matches!(self.0.content, Content::Gone) {
+            return Err(Error::new(
+                "the file is gone with the process that got it: have the visitor send it again",
+            ));
+        }
+        if self.0.journaled && !inside::is_inside() {
+            return Err(Error::new(
+                "with a journal an uploaded file opens inside `once` or `read`, and nowhere else",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -189,6 +214,7 @@ fn lay(content: &Content, path: &Path) -> io::Result<()> {
     match content {
         Content::Disk(temp) => link(temp, path).or_else(|_| copy(&mut File::open(temp.path())?, path)),
         Content::Memory(bytes) => copy(&mut &**bytes, path),
+        Content::Gone => Err(ErrorKind::NotFound.into()),
     }
 }
 

@@ -8,7 +8,7 @@ use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::choose::ByValue;
+use super::choose::ByForm;
 use super::{Request, params};
 use crate::error::Error;
 use crate::hit::Hit;
@@ -37,7 +37,7 @@ impl Request {
         A: DeserializeOwned,
         F: Fn(&Form<'_, A>) -> Markup,
     {
-        self.choose_at::<A, _, ByValue>(Location::caller(), move |c| {
+        self.choose_at::<A, _, ByForm>(Location::caller(), move |c| {
             html! { (c.notice()) (c.form(|answer| answer, |f| page(f))) }
         })
     }

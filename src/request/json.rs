@@ -13,7 +13,9 @@ impl Request {
     ///
     /// The error names the field by its path (`items[2].price`); passed on with `?` it is a 400 page.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        decode(&self.body())
+        let read = decode(&self.body());
+        self.keep_secrets()?;
+        read
     }
 }
 

@@ -16,8 +16,10 @@ mod form;
 mod json;
 mod params;
 mod response;
+pub(crate) mod secret;
 #[cfg(feature = "files")]
 mod send_file;
+mod state;
 #[cfg(feature = "multipart")]
 mod upload;
 
@@ -35,13 +37,17 @@ pub use effect::Key;
 pub use file::UploadedFile;
 pub use form::Form;
 pub use params::FromParam;
+pub use secret::Secret;
 #[cfg(feature = "files")]
 pub use send_file::SendFile;
+pub use state::Shared;
 #[cfg(feature = "multipart")]
 pub use upload::Upload;
 
 use crate::error::Error;
 use crate::hit::Hit;
+use crate::journal::recording::Completed;
+use crate::journal::{Taken, Verb};
 use crate::reply::{Back, Reply};
 use crate::session::Session;
 use crate::step::Answered;
@@ -197,11 +203,34 @@ impl Request {
             state.talk.place = place;
             (state.talk.current.take(), state.talk.applied)
         };
+        if self.session.core.journal.is_some() {
+            return self.complete_recorded(hit, applied.is_some(), place);
+        }
         hit.map_or(Ok(()), |hit| self.session.send_page(hit, applied.is_some()))
     }
 
+    /// Completes the response where there is a journal: it leaves when the step is written.
+    fn complete_recorded(
+        &mut self,
+        hit: Option<Box<Hit>>,
+        keep: bool,
+        place: &'static Location<'static>,
+    ) -> Result<(), Error> {
+        let session = &self.session;
+        let hit = session.within_page(hit)?;
+        match (session.complete_step(hit.as_deref(), Verb::Next, "", place), hit) {
+            (Completed::Now, Some(hit)) => session.send_page(hit, keep),
+            // The page that the visitor sees: it can be shown again.
+            (Completed::Arrived, Some(hit)) => {
+                drop(session.finish(hit, true));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Takes a hit: it is in hand now, and the last step is done.
-    fn take(&mut self, mut hit: Box<Hit>, answer: Answered) {
+    fn take(&mut self, mut hit: Box<Hit>, answer: Answered, taken: Option<Box<Taken>>) {
         let session = &self.session;
         let kept = {
             let mut state = session.queue.lock();
@@ -213,11 +242,29 @@ impl Request {
             state.talk.current = Some(hit);
             state.talk.step += 1;
             state.talk.applied = answer;
+            if let Some(taken) = taken {
+                let step = state.talk.step;
+                if let Some(tape) = state.peek_extra().and_then(|extra| extra.tape.as_mut()) {
+                    tape.grown = true;
+                    tape.take(Box::new(Taken { step, ..*taken }));
+                    tape.secrets = secret::collected();
+                }
+            }
             std::mem::take(&mut state.talk.kept)
         };
         if kept {
             session.core.kept.remove(session.serial);
         }
+    }
+}
+
+/// While a session is rebuilt.
+impl Request {
+    /// Takes a hit that was taken before.
+    fn take_again(&mut self, hit: Box<Hit>, taken: &Taken) {
+        self.take(hit, Answered::again(taken.answer), None);
+        self.session.talk(|talk| talk.step = taken.step);
+        secret::collected();
     }
 }
 

@@ -16,11 +16,18 @@ impl Request {
     ///
     /// The error names the field; passed on with `?` it is a 400 page.
     pub fn param<T: FromParam>(&self, name: &str) -> Result<T, Error> {
-        self.hit(|hit| {
+        if !T::IS_SECRET && self.is_secret(name) {
+            return Err(Error::new(format!(
+                "`{name}` is a secret, by `Server::secrets`: read it as `Secret<…>`"
+            )));
+        }
+        let read = self.hit(|hit| {
             let values: Vec<_> =
                 visible(hit).filter(|(key, _)| key == name).map(|(_, value)| value).collect();
             T::from_values(name, &values)
-        })
+        });
+        self.keep_secrets()?;
+        read
     }
 
     /// All parameters in order: those of the body, then those of the query.
@@ -30,7 +37,9 @@ impl Request {
 
     /// All parameters as your type: a struct with a field for each.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        self.hit(decode)
+        let read = self.hit(decode);
+        self.keep_secrets()?;
+        read
     }
 }
 
@@ -77,6 +86,9 @@ fn missing_field(message: &str) -> Option<String> {
     note = "use a number, `bool`, `char`, `String`, an `Option` or a `Vec` of them, or `req.decode()` for a struct"
 )]
 pub trait FromParam: Sized {
+    #[doc(hidden)]
+    const IS_SECRET: bool = false;
+
     /// Reads the values of the parameter `name`, in order.
     fn from_values(name: &str, values: &[String]) -> Result<Self, Error>;
 }

@@ -8,6 +8,7 @@ use maud::Render;
 use super::Request;
 use crate::error::Error;
 use crate::hit::Hit;
+use crate::journal::inside::Inside;
 use crate::session::Session;
 
 impl Request {
@@ -22,6 +23,9 @@ impl Request {
         let text = content.render().into_string();
         {
             let mut state = self.session.queue.lock();
+            if let Some(tape) = state.peek_extra().and_then(|extra| extra.tape.as_mut()) {
+                tape.unprint();
+            }
             match &mut state.talk.current {
                 Some(hit) => hit.reply.out.clear(),
                 None => state.extra().between.clear(),
@@ -35,13 +39,16 @@ impl Request {
     ///
     /// A client that went away is not an error: the session goes on.
     pub async fn flush(&mut self) -> Result<(), Error> {
+        if self.session.core.journal.is_some() && !self.session.may_flush().await {
+            return Ok(());
+        }
         let frames = &self.session.core.frames;
         // A layout is the program's code: it does not run under the session's lock.
         let Some(mut hit) = self.session.talk(|talk| talk.current.take()) else { return Ok(()) };
         let (chunks, chunk) = hit.flush(frames);
         self.session.talk(|talk| talk.current = Some(hit));
         if !chunk.is_empty() {
-            drop(chunks.send(chunk).await);
+            drop(Inside::new(self.session.clone(), chunks.send(chunk)).await);
         }
         Ok(())
     }
@@ -140,6 +147,12 @@ impl Request {
 pub(super) fn add(session: &Session, text: String) {
     let limit = session.core.limits.page;
     let mut state = session.queue.lock();
+    if let Some(tape) = state.peek_extra().and_then(|extra| extra.tape.as_mut()) {
+        tape.print(&text);
+        if tape.is_hushed() {
+            return;
+        }
+    }
     if let Some(hit) = &mut state.talk.current {
         hit.reply.add(text, limit);
         return;

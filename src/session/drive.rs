@@ -10,6 +10,7 @@ use super::queue::{Asked, Message, Rest, Sent};
 use super::{Parts, Session, Task, watch};
 use crate::error::Error;
 use crate::hit::Hit;
+use crate::journal::inside;
 use crate::log::Line;
 use crate::reply::Ready;
 use crate::request::Request;
@@ -79,15 +80,24 @@ impl Session {
     /// Takes the first hit and calls the flow's function. It may panic: it is the program's.
     #[inline(never)]
     fn start(self: &Arc<Self>) -> Option<Task> {
-        let flow = self.talk(|talk| talk.flow);
         let Asked::Hit(hit) = self.queue.ask(None, |_| ()).0 else {
             self.end(Ending::Killed);
             return None;
         };
-        self.talk(|talk| {
+        let fleeting = self.talk(|talk| {
             talk.current = Some(hit);
             talk.step = 1;
+            talk.fleeting
         });
+        if !fleeting {
+            self.open_tape();
+        }
+        self.call_function()
+    }
+
+    /// The flow's function, with what it is given.
+    pub(crate) fn call_function(self: &Arc<Self>) -> Option<Task> {
+        let flow = self.talk(|talk| talk.flow);
         let request = Request::new(self.clone());
         match catch_unwind(AssertUnwindSafe(|| self.core.flow(flow).start_with(request))) {
             Ok(task) => Some(task),
@@ -99,13 +109,20 @@ impl Session {
     }
 
     /// Polls once. Returns the task if it has to be polled again.
-    fn poll(self: &Arc<Self>, mut task: Task) -> Option<Task> {
+    pub(crate) fn poll(self: &Arc<Self>, mut task: Task) -> Option<Task> {
         let waker = Waker::from(self.clone());
+        let journaled = self.core.journal.is_some();
         let polled = {
             let _watched = watch::running(self.serial);
+            let _hushed = (journaled && self.is_replaying()).then(inside::hush);
             catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(&mut Context::from_waker(&waker))))
         };
         let ending = match polled {
+            Ok(Poll::Pending) if journaled && self.look_after() => {
+                self.bury(task);
+                self.quarantine();
+                return None;
+            }
             Ok(Poll::Pending) => {
                 let (rest, stranded) = self.queue.rest(task);
                 self.hand_back(stranded);
@@ -140,14 +157,17 @@ impl Session {
 
     /// Drops a task. Its destructors are the program's and may panic.
     #[cold]
-    fn bury(&self, task: Task) {
+    pub(crate) fn bury(&self, task: Task) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(task))) {
             tracing::error!(session = %self.name(), panic = %Line(panic_text(&*panic)), "a destructor of a session panicked");
         }
     }
 
     /// Completes a response, and keeps its page for repeats where asked to.
-    pub(crate) fn finish(self: &Arc<Self>, hit: Box<Hit>, keep: bool) -> Ready {
+    pub(crate) fn finish(self: &Arc<Self>, mut hit: Box<Hit>, keep: bool) -> Ready {
+        if let Some(notice) = hit.reply.take_notice() {
+            hit.reply.out.insert_str(0, &self.core.pages.draw_notice(notice).into_string());
+        }
         if hit.overtime {
             self.core.table.touch(self, self.core.clock.now());
         }
@@ -161,15 +181,26 @@ impl Session {
 
     /// Completes a response and sends it. An error, with the hit in hand again, if it has grown too large.
     pub(crate) fn send_page(self: &Arc<Self>, hit: Box<Hit>, keep: bool) -> Result<(), Error> {
-        if hit.reply.overflow {
-            self.talk(|talk| talk.current = Some(hit));
-            let limit = self.core.limits.page;
-            return Err(Error::new(format!(
-                "the response has more than {limit} bytes: send it in parts by `flush`"
-            )));
+        let hit = self.within_page(Some(hit))?.expect("there was one");
+        let ready = self.finish(hit, keep);
+        if self.core.journal.is_some() {
+            self.release(ready);
+        } else {
+            ready.send();
         }
-        self.finish(hit, keep).send();
         Ok(())
+    }
+}
+
+impl Session {
+    /// An error, with the hit in hand again, if its response has grown too large.
+    pub(crate) fn within_page(&self, hit: Option<Box<Hit>>) -> Result<Option<Box<Hit>>, Error> {
+        if hit.as_ref().is_none_or(|hit| !hit.reply.overflow) {
+            return Ok(hit);
+        }
+        self.talk(|talk| talk.current = hit);
+        let limit = self.core.limits.page;
+        Err(Error::new(format!("the response has more than {limit} bytes: send it in parts by `flush`")))
     }
 }
 

@@ -12,6 +12,7 @@ use http::StatusCode;
 use super::Session;
 use crate::error::{BoxError, Chain, Error};
 use crate::hit::Hit;
+use crate::journal;
 use crate::log::Line;
 
 /// How a session came to its end.
@@ -25,6 +26,11 @@ impl Session {
     #[inline(never)]
     pub(super) fn end(self: &Arc<Self>, ending: Ending) {
         self.core.release_address(self);
+        if !matches!(ending, Ending::Killed) && self.is_replaying() {
+            // It did not come to its end when this was recorded.
+            self.diverge("the program came to its end");
+            return self.quarantine();
+        }
         self.hand_back(self.queue.close_running());
         let current = self.talk(|talk| talk.current.take());
         let place = self.talk(|talk| talk.place);
@@ -37,6 +43,7 @@ impl Session {
             }
             Ending::Killed => {
                 self.forget();
+                self.end_tape(journal::Ending::Killed, None);
                 drop(current);
             }
         }
@@ -45,20 +52,20 @@ impl Session {
     /// The function returned: its last page can be repeated for a while.
     fn lay_to_rest(self: &Arc<Self>, current: Option<Box<Hit>>) {
         let (applied, fleeting) = self.talk(|talk| (talk.applied, talk.fleeting));
-        let ready = current.map(|hit| self.finish(hit, applied.is_some()));
+        let ready = current.map(|hit| {
+            self.seal(&hit);
+            self.finish(hit, applied.is_some())
+        });
         // A tombstone stands before anyone can ask for it.
         self.queue.end();
         if fleeting || !self.core.table.linger(self, &self.core) {
             self.forget();
         }
-        if let Some(ready) = ready {
-            ready.send();
-        }
+        self.end_tape(journal::Ending::Returned, ready);
     }
 
     /// The function failed: what that is to the visitor and to the log depends on the error.
     fn fail(self: &Arc<Self>, current: Option<Box<Hit>>, place: &Location<'static>, error: &BoxError) {
-        self.forget();
         let own = error.downcast_ref::<Error>();
         let (status, message, id) = if own.is_some_and(Error::is_closing) {
             (StatusCode::SERVICE_UNAVAILABLE, "This was just closed.".to_owned(), None)
@@ -69,9 +76,21 @@ impl Session {
             let message = "Something went wrong here, and it was noted.".to_owned();
             (StatusCode::INTERNAL_SERVER_ERROR, message, Some(self.report(place, error)))
         };
-        if let Some(hit) = current {
-            self.core.fail(hit, status, &message, id.as_deref());
+        let back = self.go_back(current.as_deref(), &Chain(error.as_ref()).to_string());
+        self.forget();
+        let ready = current.map(|hit| self.core.fail(hit, status, &message, id.as_deref(), back));
+        if back {
+            self.release_last(ready);
+        } else {
+            let closed = own.is_some_and(Error::is_closing);
+            self.end_tape(if closed { journal::Ending::Closed } else { journal::Ending::Failed }, ready);
         }
+    }
+
+    /// It cannot be rebuilt: what is known of it stays in the journal.
+    pub(super) fn quarantine(self: &Arc<Self>) {
+        let why = self.tape(|tape| tape.diverged.take()).flatten();
+        self.core.quarantine(self, why.as_deref().unwrap_or("it does not do what it did"));
     }
 
     /// Writes a failure to the log; returns the id it has there.

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::engine::Core;
 use crate::error::BoxError;
 use crate::hit::Hit;
+use crate::journal::tape::Tape;
 use crate::mapper::key::VisitorId;
 use crate::reply::Preface;
 use crate::step::Answered;
@@ -34,6 +35,11 @@ impl Load for Parts {
     type Task = Task;
     type Talk = Talk;
     type Rare = Rare;
+
+    fn is_spare(rare: &Rare) -> bool {
+        let Rare { preface, between, address, tape, shared } = rare;
+        preface.is_none() && between.is_empty() && address.is_none() && tape.is_none() && shared.is_empty()
+    }
 
     fn defer(hit: &mut Box<Hit>) {
         hit.reply.defer();
@@ -63,8 +69,14 @@ pub(crate) struct Talk {
     pub(crate) fleeting: bool,
 }
 
+impl Talk {
+    fn new(flow: u16, place: &'static Location<'static>) -> Self {
+        Talk { current: None, place, applied: Answered::NONE, step: 0, flow, kept: false, fleeting: false }
+    }
+}
+
 /// What few sessions need.
-#[derive(Default, PartialEq)]
+#[derive(Default)]
 pub(crate) struct Rare {
     /// What was printed and set before the page that is being chosen on.
     pub(crate) preface: Option<Box<Preface>>,
@@ -72,6 +84,10 @@ pub(crate) struct Rare {
     pub(crate) between: String,
     /// The address that this newborn counts for.
     pub(crate) address: Option<u64>,
+    /// What is recorded, where there is a journal.
+    pub(crate) tape: Option<Box<Tape>>,
+    /// What the branches of the session share: the last version of each, by its type's name.
+    pub(crate) shared: Vec<(String, Vec<u8>)>,
 }
 
 /// One running coroutine. About 140 bytes and its future while it waits.
@@ -94,15 +110,25 @@ impl Session {
             visitor: visitor.0.map(AtomicU64::new),
             label,
             serial: made << 32 | u64::from(SERIAL.fetch_add(1, Ordering::Relaxed)),
-            queue: Queue::new(Talk {
-                current: None,
-                place: Location::caller(),
-                applied: Answered::NONE,
-                step: 0,
-                flow,
-                kept: false,
-                fleeting: false,
-            }),
+            queue: Queue::new(Talk::new(flow, Location::caller())),
+            core,
+        })
+    }
+
+    /// One that is to be rebuilt; what is sent to it waits until then.
+    #[track_caller]
+    pub(crate) fn parked(
+        core: Arc<Core>,
+        visitor: VisitorId,
+        label: u64,
+        serial: u64,
+        flow: u16,
+    ) -> Arc<Session> {
+        Arc::new(Session {
+            visitor: visitor.0.map(AtomicU64::new),
+            label,
+            serial,
+            queue: Queue::running(Talk::new(flow, Location::caller())),
             core,
         })
     }

@@ -21,6 +21,9 @@ pub(crate) trait Load {
     /// What few sessions need; allocated on demand.
     type Rare: Default;
 
+    /// Nobody misses it if it is gone.
+    fn is_spare(rare: &Self::Rare) -> bool;
+
     /// The sender is about to leave and the hit is not answered.
     fn defer(hit: &mut Self::Hit);
 
@@ -142,6 +145,16 @@ impl<L: Load> Queue<L> {
         }
     }
 
+    /// A queue whose session is run already: what is sent waits for the runner.
+    pub(crate) fn running(talk: L::Talk) -> Self {
+        let queue = Queue::new(talk);
+        {
+            let mut state = queue.lock();
+            (state.runner, state.asking) = (Runner::Spawned, false);
+        }
+        queue
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_, State<L>> {
         self.state.lock().expect("no code panics while it holds a session's queue")
     }
@@ -230,7 +243,31 @@ impl<L: Load> Queue<L> {
         let mut state = self.lock();
         state.fate = Fate::Ended;
         state.runner = Runner::Nobody;
-        state.rare = None;
+        state.tidy();
+    }
+
+    /// The session was told that it closes.
+    pub(crate) fn told(&self) {
+        self.lock().fate = Fate::Told;
+    }
+
+    /// Ends a session that waits for a hit, if none is there and nobody runs it, and if it `rests` in its own view.
+    /// Returns its task, to be dropped outside of every lock.
+    pub(crate) fn take_resting(
+        &self,
+        rests: impl FnOnce(&L::Talk, Option<&mut L::Rare>) -> bool,
+    ) -> Option<L::Task> {
+        let mut state = self.lock();
+        let waits = state.fate == Fate::Open && state.runner == Runner::Nobody && state.asking;
+        if !waits || state.task.is_none() || state.first.is_some() || state.waker().is_some() {
+            return None;
+        }
+        let State { talk, rare, .. } = &mut *state;
+        if !rests(talk, rare.as_mut().map(|rare| &mut rare.extra)) {
+            return None;
+        }
+        state.fate = Fate::Ended;
+        state.task.take()
     }
 }
 
@@ -261,12 +298,8 @@ impl<L: Load> State<L> {
     }
 
     /// Gives back what nobody needs any more.
-    pub(crate) fn tidy(&mut self)
-    where
-        L::Rare: PartialEq,
-    {
-        let idle =
-            |rare: &Rare<L>| rare.more.is_empty() && rare.waker.is_none() && rare.extra == L::Rare::default();
+    pub(crate) fn tidy(&mut self) {
+        let idle = |rare: &Rare<L>| rare.more.is_empty() && rare.waker.is_none() && L::is_spare(&rare.extra);
         if self.rare.as_deref().is_some_and(idle) {
             self.rare = None;
         }

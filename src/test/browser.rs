@@ -112,6 +112,23 @@ impl Browser {
         Self::with(self.client.other())
     }
 
+    /// Puts another server in the place of this one's, as after a restart. Cookies, pages and history stay. The server
+    /// that was there is gone when its last browser has been restarted.
+    ///
+    /// # Panics
+    /// If the server cannot start.
+    #[track_caller]
+    pub fn restart(&mut self, server: Server) -> &mut Self {
+        self.trail.add("restart".into());
+        self.client.restart(server);
+        self
+    }
+
+    /// How many sessions of the server are in memory and have not ended, of all visitors.
+    pub fn sessions(&self) -> usize {
+        self.client.sessions()
+    }
+
     fn with(client: Client) -> Self {
         Browser { client, history: History::default(), trail: Trail::default(), elsewhere: None }
     }

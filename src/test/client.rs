@@ -22,7 +22,7 @@ pub(super) const PORT: u16 = 49152;
 /// Cheap to clone: the server and the cookies are shared.
 #[derive(Clone)]
 pub(super) struct Client {
-    server: Arc<Owned>,
+    server: Option<Arc<Owned>>,
     jar: Arc<Mutex<Jar>>,
     /// What goes with every request.
     pub(super) headers: HeaderMap,
@@ -32,23 +32,33 @@ pub(super) struct Client {
 impl Client {
     #[track_caller]
     pub(super) fn new(server: Server) -> Self {
-        if tokio::runtime::Handle::try_current().is_err() {
-            panic!("a Browser needs a tokio runtime: write `#[tokio::test] async fn …`");
-        }
-        match server.into_engine() {
-            Ok(server) => Self::of(Arc::new(server)),
-            Err(error) => panic!("the server cannot start: {error}"),
-        }
+        Self::of(start(server))
+    }
+
+    /// Another server in the place of this one.
+    #[track_caller]
+    pub(super) fn restart(&mut self, server: Server) {
+        // The one that was there has written all it had, if nobody else holds it.
+        self.server = None;
+        self.server = Some(start(server));
+    }
+
+    pub(super) fn sessions(&self) -> usize {
+        self.server().0.sessions()
+    }
+
+    fn server(&self) -> &Arc<Owned> {
+        self.server.as_ref().expect("taken only while it is replaced")
     }
 
     /// Another visitor of the same server.
     pub(super) fn other(&self) -> Self {
-        Self::of(self.server.clone())
+        Self::of(self.server().clone())
     }
 
     fn of(server: Arc<Owned>) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
-        Client { server, jar: Arc::default(), headers: HeaderMap::new(), address }
+        Client { server: Some(server), jar: Arc::default(), headers: HeaderMap::new(), address }
     }
 
     pub(super) fn jar(&self) -> MutexGuard<'_, Jar> {
@@ -73,7 +83,7 @@ impl Client {
 
     /// One request and the head of its response.
     pub(super) async fn exchange(&self, navigation: &Navigation) -> Response<Body> {
-        let response = self.server.0.answer(self.request(navigation), Some(self.address)).await;
+        let response = self.server().0.answer(self.request(navigation), Some(self.address)).await;
         let mut jar = self.jar();
         for cookie in response.headers().get_all(header::SET_COOKIE) {
             jar.keep(cookie, &navigation.url);
@@ -97,6 +107,17 @@ impl Client {
         }
         headers.extend(self.headers.clone());
         request
+    }
+}
+
+#[track_caller]
+fn start(server: Server) -> Arc<Owned> {
+    if tokio::runtime::Handle::try_current().is_err() {
+        panic!("a Browser needs a tokio runtime: write `#[tokio::test] async fn …`");
+    }
+    match server.into_engine() {
+        Ok(server) => Arc::new(server),
+        Err(error) => panic!("the server cannot start: {error}"),
     }
 }
 

@@ -6,7 +6,7 @@ use continuity::prelude::*;
 use continuity::test::Browser;
 
 #[path = "../../examples/gallery/src/gallery/mod.rs"]
-mod gallery;
+pub(crate) mod gallery;
 
 use gallery::shelf::{self, *};
 

@@ -14,6 +14,7 @@ mod examples;
 mod failing;
 mod files;
 mod flows;
+mod journal;
 mod limits;
 mod log;
 mod mapping;

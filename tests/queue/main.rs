@@ -34,6 +34,10 @@ impl Load for Model {
     type Talk = Option<Hit>;
     type Rare = ();
 
+    fn is_spare((): &()) -> bool {
+        true
+    }
+
     fn defer(hit: &mut Hit) {
         hit.defer();
     }

@@ -65,7 +65,10 @@ impl Store for Memory {
                         return Err(StoreError::new(Fault::Failed, "append to a session that is not there"));
                     };
                     if entries != chunk.first {
-                        return Err(StoreError::new(Fault::Failed, "append an entry that is not the next one"));
+                        return Err(StoreError::new(
+                            Fault::Failed,
+                            "append an entry that is not the next one",
+                        ));
                     }
                     next.insert(chunk.session, entries + chunk.count);
                 }

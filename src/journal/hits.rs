@@ -1,0 +1,158 @@
+//! Hits as they are written, and as they come again.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{Method, Request, Uri};
+
+#[cfg(feature = "multipart")]
+use super::entry::FileSent;
+use super::entry::{Blob, Taken};
+use super::headers::{Fields, Played};
+use crate::hit::Hit;
+use crate::reply::{Back, Reply};
+use crate::step;
+
+/// What stands for a secret where it was taken out.
+pub(crate) const SECRET: &str = "\0secret";
+
+/// What is not written of a hit.
+pub(crate) struct Hidden<'a> {
+    /// Names of our own cookies.
+    pub(crate) cookies: [&'a str; 2],
+    /// Parameters that the server was told are secrets.
+    pub(crate) names: &'a [String],
+    /// Values that the program has read as secrets.
+    pub(crate) values: &'a [String],
+}
+
+impl Hidden<'_> {
+    fn is_secret(&self, name: &str, value: &str) -> bool {
+        self.names.iter().any(|secret| secret == name)
+            || (!value.is_empty() && self.values.iter().any(|secret| secret == value))
+    }
+}
+
+/// Fills in what is in the hit itself.
+pub(crate) fn fill(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>, fields: &mut Fields) {
+    hit.method().as_str().clone_into(&mut taken.method);
+    hit.full_path().clone_into(&mut taken.path);
+    taken.query = shown(hit, hit.query(), hidden, &mut taken.secrets).into_owned();
+    taken.body = Blob(body(hit, hidden, &mut taken.secrets));
+    #[cfg(feature = "multipart")]
+    if let Some((sent, files)) = hit.sent() {
+        let pairs = sent.iter().filter(|(name, _)| is_shown(hit, name));
+        let shown = pairs.map(|(name, value)| {
+            let secret = hidden.is_secret(name, value);
+            if secret {
+                taken.secrets.push(name.clone());
+            }
+            (name.clone(), if secret { SECRET.to_owned() } else { value.clone() })
+        });
+        taken.fields = Some(shown.collect());
+        taken.files = files
+            .iter()
+            .map(|file| FileSent {
+                field: file.field().to_owned(),
+                name: file.name().to_owned(),
+                kind: file.content_type().map(str::to_owned),
+                bytes: file.len(),
+            })
+            .collect();
+    }
+    taken.headers = fields.differ(hit.headers(), &hidden.cookies);
+    taken.peer = hit.peer();
+    taken.https = hit.is_https();
+    taken.host = hit.forwarded_host().map(str::to_owned);
+}
+
+/// The hit again: nobody waits for its answer. `mount` is where its flow is.
+pub(crate) fn again(taken: &Taken, played: &Played, mount: &str) -> Box<Hit> {
+    let path_and_query = match &*taken.query {
+        "" => taken.path.clone(),
+        query => [&taken.path, "?", query].concat(),
+    };
+    let (mut parts, body) = Request::new(Bytes::from(taken.body.0.clone())).into_parts();
+    parts.method = Method::from_bytes(taken.method.as_bytes()).unwrap_or_default();
+    parts.uri = Uri::try_from(path_and_query).unwrap_or_default();
+    parts.headers = played.map();
+    let mut hit = Hit::new(parts, body, taken.peer, Reply::new(Back::nowhere()));
+    hit.came_by(taken.https, taken.host.clone());
+    if hit.full_path().starts_with(mount) {
+        hit.mount(mount.len());
+    }
+    #[cfg(feature = "multipart")]
+    if let Some(fields) = &taken.fields {
+        hit.set_sent(crate::intake::multipart::Sent::again(fields, &taken.files, taken.answer));
+    }
+    hit
+}
+
+/// Whether a parameter is the program's: not the token, not what names the visitor.
+fn is_shown(hit: &Hit, name: &str) -> bool {
+    name != step::PARAM && Some(name) != hit.cut.visitor_param()
+}
+
+/// Pairs of a query or a body, as they came, without what is not the program's and without secrets.
+fn shown<'t>(hit: &Hit, text: &'t str, hidden: &Hidden<'_>, secrets: &mut Vec<String>) -> Cow<'t, str> {
+    let only = text.strip_prefix(concat!(step::param!(), "="));
+    if only.is_some_and(|token| !token.as_bytes().contains(&b'&')) {
+        return Cow::Borrowed("");
+    }
+    let pairs = || form_urlencoded::parse(text.as_bytes());
+    if pairs().all(|(name, value)| is_shown(hit, &name) && !hidden.is_secret(&name, &value)) {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs().filter(|(name, _)| is_shown(hit, name)) {
+        let secret = hidden.is_secret(&name, &value);
+        if secret {
+            secrets.push(name.clone().into_owned());
+        }
+        kept.append_pair(&name, if secret { SECRET } else { &value });
+    }
+    kept.finish().into()
+}
+
+fn body(hit: &Hit, hidden: &Hidden<'_>, secrets: &mut Vec<String>) -> Vec<u8> {
+    let body = hit.body();
+    if body.is_empty() {
+        return Vec::new();
+    }
+    if hit.is_urlencoded() {
+        return match str::from_utf8(body) {
+            Ok(text) => shown(hit, text, hidden, secrets).into_owned().into_bytes(),
+            Err(_) => body.to_vec(),
+        };
+    }
+    if let Ok(mut json) = serde_json::from_slice(body)
+        && blank(&mut json, "", hidden, secrets)
+    {
+        return json.to_string().into_bytes();
+    }
+    body.to_vec()
+}
+
+/// Takes secrets out of JSON; whether there were any.
+fn blank(json: &mut serde_json::Value, name: &str, hidden: &Hidden<'_>, secrets: &mut Vec<String>) -> bool {
+    use serde_json::Value;
+    match json {
+        Value::Array(items) => {
+            items.iter_mut().fold(false, |any, item| blank(item, name, hidden, secrets) | any)
+        }
+        Value::Object(fields) => {
+            fields.iter_mut().fold(false, |any, (name, item)| blank(item, name, hidden, secrets) | any)
+        }
+        Value::String(text) if hidden.is_secret(name, text) => {
+            SECRET.clone_into(text);
+            secrets.push(name.to_owned());
+            true
+        }
+        other if hidden.is_secret(name, &other.to_string()) => {
+            *other = Value::String(SECRET.to_owned());
+            secrets.push(name.to_owned());
+            true
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,144 @@
+//! Out of memory and back by themselves: sessions that rest, sessions whose time has come, the stop of the server.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Submission;
+use super::rebuilding::blocking;
+use super::store::{Change, Head, State};
+use crate::engine::Core;
+use crate::error::Chain;
+use crate::log::Line;
+use crate::mapper::reap::seconds;
+use crate::session::Session;
+
+/// Sessions that are seen to in one second, of those whose time has come.
+const A_SECOND: usize = 64;
+
+impl Core {
+    /// Once a second: parks who rests, and sees to those whose time has come.
+    pub(crate) fn tend_journal(self: &Arc<Self>, now: u32) {
+        let Some(journal) = &self.journal else { return };
+        for session in self.table.resting(now, seconds(self.limits.park)) {
+            self.park(&session);
+        }
+        let surplus = self.table.alive().saturating_sub(self.limits.in_memory);
+        if surplus > 0 {
+            for session in self.table.least_recent(surplus) {
+                self.park(&session);
+            }
+        }
+        journal.woken().retain(|session| !session.queue.lock().has_ended() && !self.park(session));
+        self.see_to_due(now);
+    }
+
+    /// Puts a session that rests out of memory. Not one that is at work, or that could not come back.
+    pub(crate) fn park(self: &Arc<Self>, session: &Arc<Session>) -> bool {
+        let journal = self.journal();
+        let task = session.queue.take_resting(|talk, extra| {
+            let tape = extra.and_then(|extra| extra.tape.as_deref_mut());
+            talk.current.is_none() && tape.is_some_and(|tape| tape.rests())
+        });
+        let Some(task) = task else { return false };
+        session.tape(|tape| tape.stays = true);
+        let due = self.clock.now().saturating_add(seconds(self.limits.idle));
+        let park = vec![Change::Park { session: session.serial, due }];
+        journal.submit(
+            Submission {
+                session: Some(session.clone()),
+                changes: park,
+                leaves: true,
+                ..Submission::default()
+            },
+            self.clock.now(),
+        );
+        self.table.remove(session);
+        self.kept.remove(session.serial);
+        session.bury(task);
+        true
+    }
+
+    /// Asks, on its own time, who is to be told, woken or purged.
+    fn see_to_due(self: &Arc<Self>, now: u32) {
+        if self.journal().tending.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let core = self.clone();
+        self.runtime.spawn(async move {
+            let store = core.journal().store.clone();
+            let wall = super::micros() / 1_000_000;
+            match blocking(move || store.due(now, wall, A_SECOND)).await {
+                Ok(heads) => core.see_to(heads, now).await,
+                Err(error) => {
+                    tracing::error!(error = %Line(Chain(&error)), "the journal cannot say what is due")
+                }
+            }
+            core.journal().tending.store(false, Ordering::Relaxed);
+        });
+    }
+
+    async fn see_to(self: &Arc<Self>, heads: Vec<Head>, now: u32) {
+        let mut changes = Vec::new();
+        for head in heads {
+            let session = head.session;
+            let over = head.due.is_some_and(|due| due <= now);
+            match head.state {
+                State::Ended | State::Quarantined => changes.push(Change::Forget { session }),
+                State::Live if self.journal().has(session) => {
+                    // It is here, and sees to itself.
+                    changes.push(if over {
+                        Change::Unpark { session }
+                    } else {
+                        Change::Sleep { session, wake: None }
+                    });
+                }
+                State::Live => {
+                    let Some(session) = self.rebuild_unasked(head).await else { continue };
+                    if over {
+                        self.tell(vec![session]);
+                    } else {
+                        self.journal().woken().push(session);
+                    }
+                }
+            }
+        }
+        if !changes.is_empty() {
+            self.journal().submit(Submission { changes, ..Submission::default() }, now);
+        }
+    }
+
+    /// The server stops: who can come back leaves memory, and is not told. Who is in the middle of something has until
+    /// the grace is over, and does it again then.
+    pub(crate) async fn park_all(self: &Arc<Self>) {
+        let end = tokio::time::Instant::now() + self.limits.grace;
+        let mut left = self.table.all();
+        left.extend(self.journal().woken().drain(..));
+        loop {
+            left.retain(|session| {
+                session.tape(|tape| tape.begun) == Some(true)
+                    && !session.queue.lock().has_ended()
+                    && !self.park(session)
+            });
+            if left.is_empty() || tokio::time::Instant::now() >= end {
+                break;
+            }
+            tokio::time::sleep(crate::mapper::reap::TICK / 20).await;
+        }
+        for session in left {
+            tracing::info!(session = %session.name(), "a session is stopped in the middle of a step; it does it again when it is rebuilt");
+            session.leave_memory();
+        }
+        self.journal().barrier().await;
+    }
+}
+
+impl super::Journal {
+    fn woken(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Session>>> {
+        self.woken.lock().expect("no code panics while it holds the woken sessions")
+    }
+
+    /// Whether a session is in memory.
+    fn has(&self, session: u64) -> bool {
+        self.present().get(&session).is_some_and(|there| there.strong_count() > 0)
+    }
+}

@@ -1,0 +1,333 @@
+//! A session that is not in memory: found by who the visitor is, played again, and given the hit that asked for it.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::store::{Change, Fault, Found, Head, SLOTS, State, StoreError};
+use super::tape::{Met, Tape};
+use super::{Journal, Submission, hits, inside};
+use crate::engine::Core;
+use crate::error::Chain;
+use crate::hit::Hit;
+use crate::log::Line;
+use crate::mapper::key::VisitorId;
+use crate::mapper::reap::seconds;
+use crate::page::Notice;
+use crate::session::Session;
+use crate::session::table::Full;
+
+/// Processes that may die while they rebuild a session; then nobody tries any more.
+const DEATHS: u32 = 2;
+/// Times that a hit asks again for a session that is just leaving or coming.
+const TRIES: usize = 100;
+
+const UNREACHABLE: &str = "Where you were cannot be looked up at the moment.";
+const CROWDED: &str = "Too many visitors come back at once.";
+
+/// A hit whose session may be in the journal.
+pub(crate) struct Recall {
+    /// Whom it proves to be: one, mostly.
+    pub(crate) ids: Vec<VisitorId>,
+    /// They have other sessions in memory.
+    pub(crate) known: Option<VisitorId>,
+    pub(crate) flow: u16,
+    pub(crate) label: u64,
+    pub(crate) hit: Box<Hit>,
+}
+
+impl Core {
+    /// Looks into the journal for the session of a hit, without holding anybody up.
+    pub(crate) fn recall(self: &Arc<Self>, mut recall: Recall) {
+        recall.hit.reply.defer();
+        let core = self.clone();
+        self.runtime.spawn(async move { core.recall_now(recall).await });
+    }
+
+    async fn recall_now(self: Arc<Self>, recall: Recall) {
+        let journal = self.journal();
+        let Ok(_place) = journal.recalls.try_acquire() else { return self.busy(recall.hit, CROWDED) };
+        for _ in 0..TRIES {
+            let found = match self.look_up(&recall).await {
+                Ok(found) => found,
+                Err(error) => {
+                    tracing::error!(error = %Line(Chain(&error)), "the journal cannot be read");
+                    return self.busy(recall.hit, UNREACHABLE);
+                }
+            };
+            let Some((id, head)) = found.session else { return self.start_after(recall, &found) };
+            match self.resume(id, &head, recall.flow) {
+                Ok(Some(session)) => return self.deliver(&session, recall.hit),
+                // It is just leaving: when all is written it can come back.
+                Ok(None) => journal.barrier().await,
+                Err(full) => return self.busy(recall.hit, full.reason()),
+            }
+        }
+        self.busy(recall.hit, UNREACHABLE);
+    }
+
+    async fn look_up(&self, recall: &Recall) -> Result<Place, StoreError> {
+        let mut place = Place { session: None, over: false, visitor: recall.known };
+        for id in &recall.ids {
+            let found = self.journal().find(*id, recall.label).await?;
+            match found.session {
+                Some(head) if head.state == State::Live => {
+                    place.session = Some((*id, head));
+                    return Ok(place);
+                }
+                other => place.over |= other.is_some(),
+            }
+            if found.known {
+                place.visitor = place.visitor.or(Some(*id));
+            }
+        }
+        Ok(place)
+    }
+
+    /// There is no such session: the hit starts one, unless it comes from a page of one.
+    fn start_after(self: &Arc<Self>, recall: Recall, place: &Place) {
+        let Recall { flow, label, mut hit, .. } = recall;
+        if hit.token().is_some() {
+            if place.over {
+                return self.expire(hit);
+            }
+            // A newborn's page; the newborn is gone. What was answered there is no answer to another session.
+            hit.begin_anew(Notice::StartedAgain);
+        }
+        self.start(place.visitor, flow, label, hit);
+    }
+
+    /// The session of this number, in memory from here on. `None` if it is just leaving.
+    fn resume(self: &Arc<Self>, id: VisitorId, head: &Head, flow: u16) -> Result<Option<Arc<Session>>, Full> {
+        let journal = self.journal();
+        let mut present = journal.present();
+        if let Some(session) = present.get(&head.session).and_then(std::sync::Weak::upgrade) {
+            drop(present);
+            if session.queue.lock().has_ended() {
+                return Ok(None);
+            }
+            if session.tape(|tape| std::mem::take(&mut tape.nameless)) == Some(true) {
+                self.table.adopt(&session, id, self)?;
+            }
+            return Ok(Some(session));
+        }
+        let session = Session::parked(self.clone(), id, head.label, head.session, flow);
+        present.insert(head.session, Arc::downgrade(&session));
+        drop(present);
+        if let Err(full) = self.table.adopt(&session, id, self) {
+            journal.leave(&session);
+            return Err(full);
+        }
+        self.runtime.spawn(self.clone().rebuild(session.clone(), head.clone()));
+        Ok(Some(session))
+    }
+
+    /// Rebuilds a session that nobody has asked for.
+    pub(super) async fn rebuild_unasked(self: &Arc<Self>, head: Head) -> Option<Arc<Session>> {
+        let journal = self.journal();
+        let flow = self.flows.iter().position(|flow| flow.mount() == head.flow)?;
+        let flow = u16::try_from(flow).expect("counted when the server was built");
+        let session = {
+            let mut present = journal.present();
+            if present.get(&head.session).is_some_and(|there| there.strong_count() > 0) {
+                return None;
+            }
+            let session = Session::parked(self.clone(), VisitorId::fresh(), head.label, head.session, flow);
+            present.insert(head.session, Arc::downgrade(&session));
+            session
+        };
+        self.clone().rebuild(session.clone(), head).await;
+        session.tape(|tape| tape.nameless = true);
+        Some(session)
+    }
+
+    /// Plays a session again, up to where it was.
+    pub(super) async fn rebuild(self: Arc<Self>, session: Arc<Session>, head: Head) {
+        let journal = self.journal();
+        let place = journal.places.acquire().await.expect("it is never closed");
+        let slot = journal.slots().pop().expect("there are as many slots as places");
+        let dying = head.deaths >= DEATHS;
+        let marked = (!dying).then(|| journal.store.mark(slot, Some(head.session)));
+        let wound = match dying {
+            true => Err(StoreError::new(
+                Fault::Damaged,
+                format!("{} processes died while they rebuilt it", head.deaths),
+            )),
+            false => journal.wind(head.session).await,
+        };
+        match wound {
+            Ok((tape, first)) => session.replay(tape, &first).await,
+            Err(error) => self.quarantine(&session, &Chain(&error).to_string()),
+        }
+        if marked.is_some() {
+            journal.store.mark(slot, None);
+        }
+        if head.deaths > 0 && !dying {
+            let changes = vec![Change::Deaths { session: head.session, count: 0 }];
+            journal.submit(Submission { changes, ..Submission::default() }, self.clock.now());
+        }
+        journal.slots().push(slot);
+        drop(place);
+    }
+
+    /// A session that cannot be rebuilt: its visitor is told, and it is kept for who wants to know why.
+    pub(crate) fn quarantine(self: &Arc<Self>, session: &Arc<Session>, why: &str) {
+        tracing::error!(
+            session = %session.name(), why = %Line(why),
+            "a session cannot be rebuilt and is quarantined: `continuity journal show` has what is known of it"
+        );
+        let hits = session.queue.close_running();
+        let current = session.talk(|talk| talk.current.take());
+        session.tape(|tape| tape.stays = true);
+        session.queue.end();
+        self.table.remove(session);
+        self.kept.remove(session.serial);
+        let due = self.clock.now().saturating_add(seconds(self.limits.ended));
+        let end = Change::End { session: session.serial, state: State::Quarantined, due };
+        let submission = Submission {
+            session: Some(session.clone()),
+            changes: vec![end],
+            leaves: true,
+            ..Submission::default()
+        };
+        self.journal().submit(submission, self.clock.now());
+        for mut hit in hits.into_iter().chain(current) {
+            let start = hit.own_path();
+            hit.reply.sensitive = true;
+            self.notify(&mut hit, Notice::Unrestorable, Some(&start));
+            self.finish(hit);
+        }
+    }
+
+    /// Notes sessions during whose rebuilding the last process died.
+    pub(crate) fn count_deaths(&self) {
+        let Some(journal) = &self.journal else { return };
+        for &session in &journal.marked {
+            let Ok(Some(head)) = journal.store.head(session) else { continue };
+            tracing::warn!(session = %format_args!("{session:x}"), deaths = head.deaths + 1, "the process died while it rebuilt this session");
+            let changes = vec![Change::Deaths { session, count: head.deaths + 1 }];
+            journal.submit(Submission { changes, ..Submission::default() }, self.clock.now());
+        }
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        self.journal.as_ref().expect("only a server with a journal comes here")
+    }
+}
+
+/// What was found of a visitor.
+struct Place {
+    session: Option<(VisitorId, Head)>,
+    /// There was a session, and it is over.
+    over: bool,
+    /// Who has other sessions.
+    visitor: Option<VisitorId>,
+}
+
+impl Journal {
+    async fn find(&self, id: VisitorId, label: u64) -> Result<Found, StoreError> {
+        let (store, visitor) = (self.store.clone(), self.visitor(id));
+        blocking(move || store.find(&visitor, label)).await
+    }
+
+    async fn wind(&self, session: u64) -> Result<(Tape, Box<super::Taken>), StoreError> {
+        let (store, build) = (self.store.clone(), self.build);
+        blocking(move || Tape::of(&store.load(session)?, build)).await
+    }
+
+    fn slots(&self) -> std::sync::MutexGuard<'_, Vec<usize>> {
+        let slots = self.slots.lock().expect("no code panics while it holds the slots");
+        debug_assert!(slots.len() <= SLOTS);
+        slots
+    }
+}
+
+/// Runs what waits for the disk where that holds nobody up.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(StoreError::caused(Fault::Failed, "ask the journal", error)))
+}
+
+impl Session {
+    /// Plays a tape up to its end: then the session waits where it was, or goes on.
+    pub(super) async fn replay(self: &Arc<Self>, tape: Tape, first: &super::Taken) {
+        let mut task = self.start_again(tape, first);
+        poll_fn(|cx| {
+            task = task.take().and_then(|task| self.poll(task));
+            if task.is_none() {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Starts the function with the first hit of a tape.
+    fn start_again(self: &Arc<Self>, mut tape: Tape, first: &super::Taken) -> Option<crate::session::Task> {
+        let mount = self.core.flow(self.talk(|talk| talk.flow)).mount();
+        let hit = hits::again(first, tape.played(), mount);
+        let shared = tape.shared();
+        {
+            let mut state = self.queue.lock();
+            state.talk.current = Some(hit);
+            state.talk.step = first.step;
+            state.talk.applied = crate::step::Answered::again(first.answer);
+            let extra = state.extra();
+            (extra.tape, extra.shared) = (Some(Box::new(tape)), shared);
+        }
+        self.call_function()
+    }
+
+    /// What the verb that asks meets: the hit it took then, or the present.
+    pub(crate) fn meet(&self, cx: &Context<'_>) -> Replayed {
+        let (place, flow) = self.talk(|talk| (talk.place.to_string(), talk.flow));
+        let mount = self.core.flow(flow).mount();
+        let met = self.tape(|tape| {
+            if tape.diverged.is_some() || tape.takes_a_break() {
+                tape.at_verb = true;
+                return Replayed::Pending;
+            }
+            match tape.meet(&place) {
+                Ok(Met::Present) => Replayed::Present,
+                Ok(Met::Told) => Replayed::Told,
+                Ok(Met::Hit(taken)) => {
+                    let hit = hits::again(&taken, tape.played(), mount);
+                    Replayed::Hit(hit, taken)
+                }
+                Err(_) => {
+                    tape.at_verb = true;
+                    Replayed::Pending
+                }
+            }
+        });
+        let met = met.unwrap_or(Replayed::Present);
+        match met {
+            Replayed::Hit(..) => {}
+            // Others have their turn; who has diverged gets none.
+            Replayed::Pending => cx.waker().wake_by_ref(),
+            Replayed::Present | Replayed::Told => inside::unhush(),
+        }
+        met
+    }
+
+    /// Where what is recorded cannot be what happens: the session waits to be taken away.
+    pub(crate) fn diverge(&self, what: &str) {
+        let place = self.talk(|talk| talk.place);
+        self.tape(|tape| {
+            tape.diverged.get_or_insert_with(|| format!("{what} at {place}"));
+            tape.at_verb = true;
+        });
+    }
+}
+
+/// What a verb that asks meets.
+pub(crate) enum Replayed {
+    Present,
+    Hit(Box<Hit>, Box<super::Taken>),
+    Told,
+    /// Not now, or never.
+    Pending,
+}

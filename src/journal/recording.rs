@@ -1,0 +1,363 @@
+//! Where a session meets its tape: a step is complete, a response may leave, something went wrong.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::entry::{Ending, Entry, Taken, Verb};
+use super::headers::Fields;
+use super::hits::{self, Hidden};
+use super::store::{Change, Fault, State};
+use super::tape::Tape;
+use super::{Journal, Submission, Then, inside, micros};
+use crate::engine::Core;
+use crate::hit::Hit;
+use crate::mapper::reap::seconds;
+use crate::reply::Ready;
+use crate::session::Session;
+
+/// Where in its life a step was completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Completed {
+    /// It happens now: its response is awaited.
+    Now,
+    /// It is replayed, and so is the next one.
+    Then,
+    /// It was the last one that was replayed: the session is where it was.
+    Arrived,
+}
+
+impl Session {
+    /// Looks at or changes the session's tape, if it has one. Runs under the session's lock: no code of others.
+    pub(crate) fn tape<R>(&self, look: impl FnOnce(&mut Tape) -> R) -> Option<R> {
+        self.core.journal.as_ref()?;
+        let mut state = self.queue.lock();
+        state.peek_extra()?.tape.as_deref_mut().map(look)
+    }
+
+    fn journal(&self) -> &Journal {
+        self.core.journal.as_ref().expect("a session with a tape has a journal")
+    }
+
+    /// The session's first hit is taken: from here on it is recorded.
+    pub(crate) fn open_tape(&self) {
+        let Some(journal) = &self.core.journal else { return };
+        let mut tape = Box::new(Tape::blank(journal.build));
+        tape.take(Box::new(Taken { at: micros(), step: 1, ..Taken::default() }));
+        self.queue.lock().extra().tape = Some(tape);
+    }
+
+    /// A verb asks for a hit: the step of `hit` is complete.
+    pub(crate) fn complete_step(
+        &self,
+        hit: Option<&Hit>,
+        verb: Verb,
+        of: &str,
+        place: &Location<'_>,
+    ) -> Completed {
+        let place = place.to_string();
+        let (core, mut arrived) = (&self.core, None);
+        let completed = self.tape(|tape| {
+            let replayed = tape.is_replaying();
+            seal(tape, hit, core);
+            // Who has diverged does not get any further.
+            let asked = tape.ask(verb, of, &place);
+            match (replayed, tape.is_replaying()) {
+                _ if asked.is_err() => Completed::Then,
+                (false, _) => Completed::Now,
+                (true, true) => Completed::Then,
+                (true, false) => {
+                    arrived = tape.resume.take();
+                    Completed::Arrived
+                }
+            }
+        });
+        if let Some(step) = arrived {
+            self.talk(|talk| talk.step = step);
+        }
+        if completed == Some(Completed::Arrived) {
+            inside::unhush();
+        }
+        completed.unwrap_or(Completed::Now)
+    }
+
+    /// Sends a response, once what led to it is written.
+    pub(crate) fn release(self: &Arc<Self>, ready: Ready) {
+        match self.hand_out(Vec::new()) {
+            None => ready.send(),
+            Some(changes) => self.submit(changes, Then::Answer(ready.deferred()), false),
+        }
+    }
+
+    /// What has to be written before anything leaves; `None` if there is nothing to wait for.
+    fn hand_out(&self, more: Vec<Change>) -> Option<Vec<Change>> {
+        let (flow, core, at) = (self.talk(|talk| talk.flow), &self.core, micros() / 1_000);
+        self.tape(|tape| {
+            if !tape.begun && !tape.grown {
+                // A newborn's first page: nothing of it is kept yet.
+                return None;
+            }
+            let mut changes = Vec::with_capacity(2 + more.len());
+            if !tape.begun {
+                tape.begun = true;
+                changes.push(Change::Begin {
+                    session: self.serial,
+                    visitor: self.journal().visitor(self.visitor()),
+                    label: self.label,
+                    flow: core.flow(flow).mount().to_owned(),
+                });
+            }
+            changes.extend(tape.hand_out(self.serial, at).map(Change::Append));
+            changes.extend(std::mem::take(&mut tape.changes));
+            changes.extend(more);
+            let waits = !changes.is_empty() || tape.unwritten > 0;
+            tape.unwritten += u32::from(waits);
+            waits.then_some(changes)
+        })?
+    }
+
+    fn submit(self: &Arc<Self>, changes: Vec<Change>, then: Then, leaves: bool) {
+        if let Some(Change::Begin { .. }) = changes.first() {
+            self.journal().enter(self);
+        }
+        let session = Some(self.clone());
+        self.journal().submit(Submission { session, changes, then, leaves }, self.core.clock.now());
+    }
+
+    /// Waits until all that was recorded so far is durable. `false`: it could not be written, and the session will not
+    /// go on.
+    pub(crate) async fn make_durable(self: &Arc<Self>) -> bool {
+        self.seal_hit();
+        let Some(changes) = self.hand_out(Vec::new()) else { return true };
+        let (then, written) = Then::wake();
+        self.submit(changes, then, false);
+        inside::Inside::new(self.clone(), written).await.is_ok_and(|written| written.is_ok())
+    }
+
+    /// Whether what was printed may be sent now: what led to it is durable. Not while it is replayed.
+    pub(crate) async fn may_flush(self: &Arc<Self>) -> bool {
+        if self.is_replaying() {
+            return false;
+        }
+        self.make_durable().await || std::future::pending().await
+    }
+
+    /// Has what was recorded written, and does not wait.
+    pub(crate) fn write_on(self: &Arc<Self>) {
+        self.seal_hit();
+        if let Some(changes) = self.hand_out(Vec::new()) {
+            self.submit(changes, Then::Nothing, false);
+        }
+    }
+
+    /// The session can be rebuilt from here, with this state and the hit in hand.
+    pub(crate) fn checkpoint(&self, state: Vec<u8>, place: &str) {
+        let Some(journal) = &self.core.journal else { return };
+        self.seal_hit();
+        let (core, mut locked) = (&self.core, self.queue.lock());
+        let (hit, step) = (locked.talk.current.take(), locked.talk.step);
+        let applied = locked.talk.applied.number();
+        if let Some(extra) = locked.peek_extra()
+            && let Some(tape) = extra.tape.as_deref_mut()
+        {
+            let (at, shared) = (tape.now(), &extra.shared);
+            let whole = |fields: &mut Fields| {
+                let mut taken = Box::new(Taken { at, step, answer: applied, ..Taken::default() });
+                let cookies = [core.cookie.name(false), core.cookie.name(true)];
+                *fields = Fields::default();
+                if let Some(hit) = &hit {
+                    let hidden = Hidden { cookies, names: &journal.secrets, values: &[] };
+                    hits::fill(&mut taken, hit, &hidden, fields);
+                }
+                taken
+            };
+            // Who has diverged gets no further.
+            drop(tape.checkpoint(state, shared, whole, place));
+        }
+        locked.talk.current = hit;
+    }
+
+    /// The session is told to end: that is what its verb met.
+    pub(crate) fn was_told(&self) {
+        self.tape(|tape| {
+            tape.told = true;
+            tape.push(&Entry::Told);
+        });
+    }
+
+    /// Whether what happens now has happened before.
+    pub(crate) fn is_replaying(&self) -> bool {
+        self.tape(|tape| tape.is_replaying()) == Some(true)
+    }
+
+    /// Writes a hit that was in hand to the tape, if it is not there yet.
+    pub(crate) fn seal(&self, hit: &Hit) {
+        let core = &self.core;
+        self.tape(|tape| seal(tape, Some(hit), core));
+    }
+
+    /// Writes the hit in hand to the tape, if it is not there yet.
+    pub(crate) fn seal_hit(&self) {
+        let core = &self.core;
+        let mut state = self.queue.lock();
+        // Put back under the same lock.
+        let hit = state.talk.current.take();
+        if let Some(tape) = state.peek_extra().and_then(|extra| extra.tape.as_deref_mut()) {
+            seal(tape, hit.as_deref(), core);
+        }
+        state.talk.current = hit;
+    }
+
+    /// The journal has taken what was submitted, or has not.
+    pub(super) fn settle(self: &Arc<Self>, written: Result<(), Fault>, leaves: bool) -> Result<(), Fault> {
+        let (mut breaks, mut broken) = (false, false);
+        self.tape(|tape| {
+            tape.unwritten = tape.unwritten.saturating_sub(1);
+            breaks = written.is_err() && !tape.broken;
+            tape.broken |= written.is_err();
+            broken = tape.broken;
+        });
+        if leaves {
+            self.journal().leave(self);
+            self.queue.lock().peek_extra().map(|extra| extra.tape.take());
+        }
+        if breaks {
+            // Its destructors are the program's: not on the writer's time.
+            let session = self.clone();
+            self.core.runtime.spawn(async move { session.undo() });
+        }
+        if broken { Err(written.err().unwrap_or(Fault::Failed)) } else { written }
+    }
+
+    /// A step of the session could not be written, so it did not happen: it is dropped, to be rebuilt.
+    fn undo(self: &Arc<Self>) {
+        tracing::debug!(session = %self.name(), "a step was undone: it could not be written");
+        self.leave_memory();
+        self.journal().leave(self);
+    }
+
+    /// Drops the session where it stands. What was written of it stays.
+    pub(crate) fn leave_memory(self: &Arc<Self>) {
+        self.tape(|tape| tape.stays = true);
+        self.core.table.remove(self);
+        self.die_now();
+    }
+
+    /// Its function returned, or it was closed or killed: it is over, once that is written.
+    pub(crate) fn end_tape(self: &Arc<Self>, how: Ending, ready: Option<Ready>) {
+        let journaled = self.tape(|tape| {
+            let stays = tape.stays || tape.broken;
+            if !stays {
+                tape.push(&Entry::End { how });
+            }
+            !stays && (tape.begun || tape.grown)
+        });
+        if journaled != Some(true) {
+            return match ready {
+                Some(ready) => self.release(ready),
+                None => {}
+            };
+        }
+        let due = self.core.clock.now().saturating_add(seconds(self.core.limits.ended));
+        let over = vec![Change::End { session: self.serial, state: State::Ended, due }];
+        let then = ready.map_or(Then::Nothing, |ready| Then::Answer(ready.deferred()));
+        match self.hand_out(over) {
+            Some(changes) => self.submit(changes, then, true),
+            None => drop(then),
+        }
+    }
+
+    /// A step failed. If there is a past to go back to, the session leaves memory, and waits where it was; then this is
+    /// `true`, and the failure's page is to be sent by [`release_last`](Self::release_last).
+    pub(crate) fn go_back(self: &Arc<Self>, hit: Option<&Hit>, why: &str) -> bool {
+        let core = &self.core;
+        self.tape(|tape| {
+            let back = tape.has_past() && !tape.is_replaying() && !tape.told && (tape.begun || tape.grown);
+            if back {
+                seal(tape, hit, core);
+                tape.cut(why);
+                tape.stays = true;
+            }
+            back
+        }) == Some(true)
+    }
+
+    /// Sends the last response of a session that leaves memory.
+    pub(crate) fn release_last(self: &Arc<Self>, ready: Option<Ready>) {
+        let then = ready.map_or(Then::Nothing, |ready| Then::Answer(ready.deferred()));
+        match self.hand_out(Vec::new()) {
+            Some(changes) => self.submit(changes, then, true),
+            None => {
+                self.journal().leave(self);
+                drop(then);
+            }
+        }
+    }
+
+    /// What a poll has shown, where the program did not return. `true`: the session cannot go on.
+    pub(crate) fn look_after(self: &Arc<Self>) -> bool {
+        let place = self.talk(|talk| talk.place);
+        let stray = self.tape(|tape| {
+            if tape.diverged.is_some() {
+                return Stray::Diverged;
+            }
+            if std::mem::take(&mut tape.at_verb) {
+                return Stray::No;
+            }
+            if tape.is_replaying() {
+                tape.diverged = Some(format!(
+                    "the program waits for something that is no verb, after {place}; it did not then"
+                ));
+                return Stray::Diverged;
+            }
+            Stray::of(tape, place)
+        });
+        match stray {
+            Some(Stray::Diverged) => true,
+            Some(Stray::First) => {
+                tracing::warn!(
+                    session = %self.name(), place = %place,
+                    "a session waits for something that is no verb, after the verb at `place`: it cannot be rebuilt past this step; wait for the outside in `read` or `once`"
+                );
+                false
+            }
+            Some(Stray::No) | None => false,
+        }
+    }
+
+    /// A verb that asks was given up: what made the program do so is not in the journal.
+    pub(crate) fn gave_up(&self) {
+        let place = self.talk(|talk| talk.place);
+        let stray = self.tape(|tape| if tape.is_replaying() { Stray::No } else { Stray::of(tape, place) });
+        if matches!(stray, Some(Stray::First)) {
+            tracing::warn!(
+                session = %self.name(), place = %place,
+                "a session gave up a verb that asks, the one at `place`, for something that is no verb: it cannot be rebuilt past this step"
+            );
+        }
+    }
+}
+
+enum Stray {
+    No,
+    First,
+    Diverged,
+}
+
+impl Stray {
+    fn of(tape: &mut Tape, place: &Location<'_>) -> Stray {
+        if std::mem::replace(&mut tape.strayed, true) {
+            return Stray::No;
+        }
+        tape.push(&Entry::Strayed { place: place.to_string() });
+        Stray::First
+    }
+}
+
+/// Writes the hit in hand to the tape.
+fn seal(tape: &mut Tape, hit: Option<&Hit>, core: &Core) {
+    let (Some(hit), Some(journal)) = (hit, &core.journal) else { return };
+    let cookies = [core.cookie.name(false), core.cookie.name(true)];
+    tape.seal(|taken, values, fields| {
+        hits::fill(taken, hit, &Hidden { cookies, names: &journal.secrets, values }, fields);
+    });
+}

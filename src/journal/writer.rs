@@ -1,0 +1,213 @@
+//! One thread that writes: what waits while it writes is written together, next.
+//!
+//! A response waits here until what led to it is durable. If it cannot be written, nobody gets it: the visitor is told to
+//! come again (503), and the session is dropped, to be rebuilt from what was written.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::store::{Change, Fault, Store, StoreError};
+use crate::error::Chain;
+use crate::log::Line;
+use crate::reply::Ready;
+use crate::session::Session;
+
+/// Submissions that are written together.
+const GROUP: usize = 4_096;
+/// How often the log is told that nothing can be written.
+const SAY: Duration = Duration::from_secs(10);
+
+/// Something to be written, and what follows from it.
+#[derive(Default)]
+pub(crate) struct Submission {
+    /// Whose it is: what was written before of a session that is broken is all there is of it.
+    pub(crate) session: Option<Arc<Session>>,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) then: Then,
+    /// The session has left memory; when this is written it can come back.
+    pub(crate) leaves: bool,
+}
+
+/// What follows when it is durable.
+#[derive(Default)]
+pub(crate) enum Then {
+    #[default]
+    Nothing,
+    Answer(Ready),
+    Wake(oneshot::Sender<Result<(), Fault>>),
+}
+
+impl Then {
+    /// Somebody is told.
+    pub(crate) fn wake() -> (Then, oneshot::Receiver<Result<(), Fault>>) {
+        let (sender, receiver) = oneshot::channel();
+        (Then::Wake(sender), receiver)
+    }
+}
+
+/// The way to the thread.
+pub(super) struct Writer {
+    line: Mutex<Option<Sender<Submission>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    waiting: Arc<AtomicUsize>,
+    most: usize,
+}
+
+impl Writer {
+    /// At most `most` submissions wait.
+    pub(super) fn start(store: Arc<dyn Store>, most: usize) -> Writer {
+        let (sender, receiver) = mpsc::channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let mut scribe = Scribe { store, waiting: waiting.clone(), said: None };
+        let thread = thread::Builder::new().name("continuity-journal".into());
+        let thread =
+            thread.spawn(move || scribe.run(&receiver)).expect("a thread can be started at the start");
+        Writer { line: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)), waiting, most }
+    }
+
+    /// Puts it in line. If the line is too long, or closed, it fails as if it could not be written.
+    pub(super) fn submit(&self, submission: Submission) {
+        let line = self.line.lock().expect("no code panics while it holds the line");
+        let room = self.waiting.fetch_add(1, Ordering::Relaxed) < self.most;
+        let refused = match &*line {
+            Some(line) if room || submission.changes.is_empty() => {
+                line.send(submission).err().map(|refused| refused.0)
+            }
+            _ => Some(submission),
+        };
+        drop(line);
+        if let Some(submission) = refused {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            submission.settle(Err(Fault::Failed));
+        }
+    }
+
+    /// Writes what is in line, and takes nothing more.
+    pub(super) fn close(&self) {
+        drop(self.line.lock().expect("no code panics while it holds the line").take());
+        let thread = self.thread.lock().expect("no code panics while it holds the thread").take();
+        if let Some(thread) = thread.filter(|writer| writer.thread().id() != thread::current().id())
+            && thread.join().is_err()
+        {
+            tracing::error!("the journal's writer panicked");
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The thread's own.
+struct Scribe {
+    store: Arc<dyn Store>,
+    waiting: Arc<AtomicUsize>,
+    said: Option<Instant>,
+}
+
+impl Scribe {
+    fn run(&mut self, line: &Receiver<Submission>) {
+        while let Ok(first) = line.recv() {
+            let mut group = vec![first];
+            while group.len() < GROUP
+                && let Ok(next) = line.try_recv()
+            {
+                group.push(next);
+            }
+            self.waiting.fetch_sub(group.len(), Ordering::Relaxed);
+            self.write(group);
+        }
+    }
+
+    fn write(&mut self, mut group: Vec<Submission>) {
+        let mut changes = Vec::with_capacity(group.len());
+        let mut ends = Vec::with_capacity(group.len());
+        for submission in &mut group {
+            if !submission.is_of_a_broken_session() {
+                changes.append(&mut submission.changes);
+            }
+            ends.push(changes.len());
+        }
+        match self.store(&changes) {
+            Ok(()) => group.into_iter().for_each(|submission| submission.settle(Ok(()))),
+            // Perhaps one of them spoils it for all.
+            Err(Fault::Failed) if group.len() > 1 => self.write_singly(group, &changes, &ends),
+            Err(fault) => group.into_iter().for_each(|submission| submission.settle(Err(fault))),
+        }
+    }
+
+    fn write_singly(&mut self, group: Vec<Submission>, changes: &[Change], ends: &[usize]) {
+        let mut start = 0;
+        for (submission, end) in group.into_iter().zip(ends) {
+            let written = self.store(&changes[start..*end]);
+            submission.settle(written);
+            start = *end;
+        }
+    }
+
+    fn store(&mut self, changes: &[Change]) -> Result<(), Fault> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        match self.store.write(changes) {
+            Ok(()) => {
+                if self.said.take().is_some() {
+                    tracing::info!("the journal can be written again");
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.say(&error);
+                Err(error.fault())
+            }
+        }
+    }
+
+    /// Says it loudly, but not for each hit.
+    fn say(&mut self, error: &StoreError) {
+        if self.said.is_some_and(|said| said.elapsed() < SAY) {
+            return;
+        }
+        self.said = Some(Instant::now());
+        let error_text = Line(Chain(error));
+        match error.fault() {
+            Fault::Stopped => tracing::error!(
+                error = %error_text,
+                "the journal takes nothing more: what it said was on the disk may not be; hits are answered 503 until the server is started again"
+            ),
+            Fault::Full => {
+                tracing::error!(error = %error_text, "the journal has no room: hits are answered 503")
+            }
+            _ => tracing::error!(error = %error_text, "the journal cannot be written: hits are answered 503"),
+        }
+    }
+}
+
+impl Submission {
+    fn is_of_a_broken_session(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.tape(|tape| tape.broken) == Some(true))
+    }
+
+    /// Does what follows.
+    fn settle(self, written: Result<(), Fault>) {
+        let Submission { session, then, leaves, .. } = self;
+        let written = match &session {
+            Some(session) => session.settle(written, leaves),
+            None => written,
+        };
+        match then {
+            Then::Nothing => {}
+            Then::Answer(ready) if written.is_ok() => ready.send(),
+            // Dropped, it answers 503.
+            Then::Answer(ready) => drop(ready),
+            Then::Wake(sender) => drop(sender.send(written)),
+        }
+    }
+}
