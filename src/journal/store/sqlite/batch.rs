@@ -239,6 +239,8 @@ impl<'a> Batch<'a> {
         }
         self.remove(&links)?;
         self.changed.insert(session, None);
+        // The second that its number tells of has been, also when the number is gone.
+        self.clock(u32::try_from(session >> 32).expect("32 bits are left"))?;
         self.pen.run("DELETE FROM sessions WHERE id = ?1", [session.cast_signed()])
     }
 

@@ -78,9 +78,10 @@ impl Sqlite {
         let made = beside::options().truncate(false).open(path);
         made.map_err(|error| Error::caused(format!("cannot open the journal {}", path.display()), error))?;
         let conn = schema::to_write(path)?;
-        let epoch = schema::next_epoch(&conn).map_err(|error| schema::not_opened(path, error))?;
-        let (marks, marked) = Marks::open(path)?;
         let mut found = Look::at(&conn, path)?;
+        let epoch = schema::next_epoch(&conn, found.opened.clock);
+        let epoch = epoch.map_err(|error| schema::not_opened(path, error))?;
+        let (marks, marked) = Marks::open(path)?;
         (found.opened.epoch, found.opened.secret, found.opened.marked) = (epoch, Some(secret), marked);
         let Meta { journal, indexed, .. } = found.meta;
         let writer = Writer::new(conn, found.heads.clone(), Sums(journal), found.newest + 1, indexed);

@@ -153,8 +153,8 @@ pub(super) fn meta(conn: &Connection) -> rusqlite::Result<Meta> {
     })
 }
 
-/// Counts one more time that the journal is opened, and notes when that was.
-pub(super) fn next_epoch(conn: &Connection) -> rusqlite::Result<u32> {
+/// Counts one more time that the journal is opened, and notes when that was and at which second its life goes on.
+pub(super) fn next_epoch(conn: &Connection, clock: u32) -> rusqlite::Result<u32> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
     let program = std::env::current_exe().ok();
@@ -162,6 +162,7 @@ pub(super) fn next_epoch(conn: &Connection) -> rusqlite::Result<u32> {
     conn.execute_batch("BEGIN IMMEDIATE")?;
     let epoch = get::<u32>(conn, "epoch")?.saturating_add(1);
     set(conn, "epoch", epoch)?;
+    set(conn, "clock", clock)?;
     conn.execute(
         "INSERT INTO epochs (epoch, opened_at, program) VALUES (?1, ?2, ?3)",
         (epoch, now, program),

@@ -39,6 +39,18 @@ impl Writer {
         schema::bytes(&self.conn)
     }
 
+    /// For tests that make it fail.
+    #[cfg(test)]
+    pub(super) fn conn(&self) -> &Connection {
+        &self.conn
+    }
+
+    /// For tests: a write has failed so that nobody knows what is on the disk.
+    #[cfg(test)]
+    pub(super) fn stop(&mut self) {
+        self.stopped = true;
+    }
+
     /// Writes all of this, or nothing.
     pub(super) fn write(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         let overdue = self.heads().overdue(2 * changes.len() + 64);
