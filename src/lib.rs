@@ -46,6 +46,8 @@ pub use error::{BoxError, Error, Result};
 pub use files::Files;
 pub use flow::Flow;
 pub use hit::{Hit, Site};
+#[cfg(feature = "sqlite")]
+pub use journal::Sqlite;
 pub use limits::Limits;
 pub use mapper::{Identity, Map, Mapper, Purpose};
 pub use markup::{Href, Json};
@@ -77,6 +79,8 @@ pub mod prelude {
     pub use crate::Cookie;
     #[cfg(feature = "http")]
     pub use crate::Http;
+    #[cfg(feature = "sqlite")]
+    pub use crate::Sqlite;
     #[cfg(feature = "multipart")]
     pub use crate::UploadedFile;
     pub use crate::{

@@ -30,6 +30,8 @@ pub(crate) use hits::SECRET;
 pub use store::{
     Change, Chunk, Fault, Found, Head, Memory, Opened, SLOTS, State, Store, StoreError, Visitor,
 };
+#[cfg(feature = "sqlite")]
+pub use store::{CheckReport, DamagedSession, Sqlite};
 use writer::Writer;
 pub(crate) use writer::{Submission, Then};
 

@@ -37,6 +37,7 @@ mod navigation;
 mod page;
 mod parse;
 mod reading;
+pub mod store;
 mod stream;
 mod url;
 mod visitor;

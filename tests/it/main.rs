@@ -28,6 +28,8 @@ mod reliability;
 mod repeats;
 mod rotation;
 mod sessions;
+#[cfg(feature = "sqlite")]
+mod stores;
 mod tidy;
 mod upload_limits;
 mod uploading;

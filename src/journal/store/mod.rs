@@ -4,10 +4,14 @@
 //! and written to by one; it may block. It knows nothing of hits, verbs or replay: entries are bytes to it.
 
 mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::fmt;
 
 pub use memory::Memory;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{CheckReport, DamagedSession, Sqlite};
 
 use crate::error::BoxError;
 

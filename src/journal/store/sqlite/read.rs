@@ -1,0 +1,289 @@
+//! Reading: by several connections at once, while one writes.
+//!
+//! A row may be old; how far its session has come is then known in memory. Who reads rows that it does not know the
+//! numbers of holds the heads meanwhile, so that none is taken from there because a newer row was written, after an
+//! older one was read.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
+
+use rusqlite::{Connection, ToSql};
+
+use super::fault::{damaged, failed};
+use super::heads::Heads;
+use super::row::{Row, Step, Sums, session_columns, step_columns};
+use super::schema::{self, RANGES};
+use crate::journal::store::{Chunk, Fault, Found, Head, State, StoreError, Visitor};
+
+/// Connections that read.
+const CONNECTIONS: usize = 8;
+
+const SESSION: &str = concat!("SELECT ", session_columns!(), " FROM sessions WHERE id = ?1");
+const NEWEST: &str = concat!(
+    "SELECT ",
+    session_columns!(),
+    " FROM sessions WHERE visitor = ?1 AND label = ?2 AND id BETWEEN ?3 AND ?4 ORDER BY id DESC LIMIT 1"
+);
+const LIVE: &str =
+    concat!("SELECT ", session_columns!(), " FROM sessions WHERE visitor = ?1 AND state = 0 LIMIT 1");
+const LIST: &str =
+    concat!("SELECT ", session_columns!(), " FROM sessions WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3");
+const DUE: &str = concat!("SELECT ", session_columns!(), " FROM sessions WHERE due <= ?1 ORDER BY due, id");
+const WAKE: &str =
+    concat!("SELECT ", session_columns!(), " FROM sessions WHERE wake <= ?1 ORDER BY wake, id");
+const STEP: &str = concat!("SELECT ", step_columns!(), " FROM steps WHERE id = ?1");
+
+/// Who reads.
+pub(super) struct Reader {
+    path: PathBuf,
+    pool: Mutex<Pool>,
+    given_back: Condvar,
+    heads: Arc<RwLock<Heads>>,
+    sums: Sums,
+    /// Damaged sessions that were skipped, and said so.
+    skipped: Mutex<HashSet<u64>>,
+}
+
+#[derive(Default)]
+struct Pool {
+    idle: Vec<Connection>,
+    lent: usize,
+}
+
+impl Reader {
+    pub(super) fn new(path: PathBuf, heads: Arc<RwLock<Heads>>, sums: Sums) -> Self {
+        let (pool, skipped) = Default::default();
+        Reader { path, pool, given_back: Condvar::new(), heads, sums, skipped }
+    }
+
+    pub(super) fn sums(&self) -> Sums {
+        self.sums
+    }
+
+    pub(super) fn find(&self, visitor: &Visitor, label: u64) -> Result<Found, StoreError> {
+        let conn = self.connection()?;
+        let heads = self.heads();
+        let mut found = Found::default();
+        for (from, to) in RANGES.into_iter().rev() {
+            let of: [&dyn ToSql; 4] = [visitor, &label.cast_signed(), &from, &to];
+            if let Some(row) = self.rows(&conn, NEWEST, &of)?.pop() {
+                found.session = Some(followed(row?, &heads));
+                break;
+            }
+        }
+        found.known = found.session.as_ref().is_some_and(|head| head.state == State::Live);
+        if !found.known {
+            let live = self.rows(&conn, LIVE, &[visitor])?.pop();
+            found.known = live.transpose()?.is_some();
+        }
+        Ok(found)
+    }
+
+    pub(super) fn head(&self, session: u64) -> Result<Option<Head>, StoreError> {
+        let conn = self.connection()?;
+        Ok(self.row(&conn, session)?.map(|row| row.head))
+    }
+
+    pub(super) fn load(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
+        let conn = self.connection()?;
+        let cannot = |error| failed(format!("read session {session}"), error);
+        // One state of the file: nothing is trimmed meanwhile.
+        let tip = self.heads().tip(session).copied();
+        let snapshot = conn.unchecked_transaction().map_err(cannot)?;
+        let row = self.rows(&conn, SESSION, &[&session.cast_signed()])?.pop().transpose()?;
+        let mut row = row.ok_or_else(|| damaged(session, "it is not there"))?;
+        row.follow(tip.as_ref());
+        let steps = steps(&conn, &row)?;
+        drop(snapshot);
+        verified(&row, steps, &self.sums)
+    }
+
+    pub(super) fn due(&self, now: u32, wall: i64, limit: usize) -> Result<Vec<Head>, StoreError> {
+        let conn = self.connection()?;
+        let heads = self.heads();
+        let mut due = self.first(&conn, DUE, &now, limit)?;
+        due.extend(self.first(&conn, WAKE, &wall, limit)?);
+        let mut due: Vec<Head> = due.into_iter().map(|row| followed(row, &heads)).collect();
+        // Two clocks: whoever is late for longest by either.
+        due.sort_by_cached_key(|head| (std::cmp::Reverse(late(head, now, wall)), head.session));
+        due.dedup_by_key(|head| head.session);
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    /// The first rows up to a time. One that is damaged holds no other up: it is said once and skipped.
+    fn first(
+        &self,
+        conn: &Connection,
+        sql: &str,
+        until: &dyn ToSql,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError> {
+        let cannot = |error| failed("look for what is due", error);
+        let mut statement = conn.prepare(sql).map_err(cannot)?;
+        let mut rows = statement.query([until]).map_err(cannot)?;
+        let mut found = Vec::new();
+        while found.len() < limit
+            && let Some(row) = rows.next().map_err(cannot)?
+        {
+            match Row::read(row, &self.sums) {
+                Ok(row) => found.push(row),
+                Err(error) => self.skip(row.get(0).map(i64::cast_unsigned).unwrap_or_default(), &error),
+            }
+        }
+        Ok(found)
+    }
+
+    fn skip(&self, session: u64, error: &StoreError) {
+        if self.skipped.lock().expect("no code panics while it skips").insert(session) {
+            tracing::error!("{error}: what is due of it is left out");
+        }
+    }
+
+    pub(super) fn list(&self, after: u64, limit: usize) -> Result<Vec<Head>, StoreError> {
+        let conn = self.connection()?;
+        let heads = self.heads();
+        let mut list = Vec::new();
+        let Some(first) = after.checked_add(1).map(u64::cast_signed) else { return Ok(list) };
+        for (from, to) in RANGES.into_iter().filter(|(_, to)| first >= 0 || *to < 0) {
+            let from = if (first < 0) == (from < 0) { first } else { from };
+            let left = i64::try_from(limit - list.len()).unwrap_or(i64::MAX);
+            for row in self.rows(&conn, LIST, &[&from, &to, &left])? {
+                list.push(followed(row?, &heads));
+            }
+        }
+        Ok(list)
+    }
+
+    /// A session as it is now.
+    fn row(&self, conn: &Connection, session: u64) -> Result<Option<Row>, StoreError> {
+        let tip = self.heads().tip(session).copied();
+        let mut row = self.rows(conn, SESSION, &[&session.cast_signed()])?.pop().transpose()?;
+        if let Some(row) = &mut row {
+            row.follow(tip.as_ref());
+        }
+        Ok(row)
+    }
+
+    /// All rows of a question: each read, or what is wrong with it, which is logged.
+    fn rows(
+        &self,
+        conn: &Connection,
+        sql: &str,
+        values: &[&dyn ToSql],
+    ) -> Result<Vec<Result<Row, StoreError>>, StoreError> {
+        let cannot = |error| failed("look for sessions", error);
+        let mut statement = conn.prepare(sql).map_err(cannot)?;
+        let mut rows = statement.query(values).map_err(cannot)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(cannot)? {
+            found.push(Row::read(row, &self.sums).inspect_err(|error| tracing::error!("{error}")));
+        }
+        Ok(found)
+    }
+
+    fn heads(&self) -> RwLockReadGuard<'_, Heads> {
+        self.heads.read().expect("no code panics while it changes heads")
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().expect("no code panics while it takes a connection")
+    }
+
+    /// A connection, when one is free.
+    pub(super) fn connection(&self) -> Result<Lent<'_>, StoreError> {
+        let pool = self.pool();
+        let full = |pool: &mut Pool| pool.lent == CONNECTIONS;
+        let mut pool = self.given_back.wait_while(pool, full).expect("no code panics while it waits");
+        pool.lent += 1;
+        let idle = pool.idle.pop();
+        drop(pool);
+        let mut lent = Lent { of: self, conn: idle };
+        if lent.conn.is_none() {
+            let opened = schema::to_read(&self.path);
+            lent.conn = Some(opened.map_err(|error| failed("open the journal to read", error))?);
+        }
+        Ok(lent)
+    }
+}
+
+/// A connection that goes back when it is dropped.
+pub(super) struct Lent<'a> {
+    of: &'a Reader,
+    conn: Option<Connection>,
+}
+
+impl std::ops::Deref for Lent<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.conn.as_ref().expect("it is lent with a connection")
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut pool = self.of.pool();
+        pool.lent -= 1;
+        // One that has an open transaction since the program panicked is not used again.
+        pool.idle.extend(self.conn.take().filter(Connection::is_autocommit));
+        self.of.given_back.notify_one();
+    }
+}
+
+fn followed(mut row: Row, heads: &Heads) -> Head {
+    row.follow(heads.tip(row.head.session));
+    row.head
+}
+
+/// For how many seconds a session has been due, by the clock by which it is longer.
+fn late(head: &Head, now: u32, wall: i64) -> i64 {
+    let due = head.due.map(|due| i64::from(now) - i64::from(due));
+    let wake = head.wake.map(|wake| wall.saturating_sub(wake));
+    due.max(wake).unwrap_or(i64::MIN)
+}
+
+/// The chunks of a session that are kept, the newest first.
+fn steps(conn: &Connection, row: &Row) -> Result<Vec<Step>, StoreError> {
+    let session = row.head.session;
+    let mut statement =
+        conn.prepare(STEP).map_err(|error| failed(format!("read session {session}"), error))?;
+    let (mut id, mut next) = (row.last, row.head.entries);
+    let mut steps = Vec::new();
+    while id != row.floor {
+        let read = statement.query_row([id], Step::read);
+        let step =
+            read.map_err(|error| match failed(format!("read row {id} of session {session}"), error) {
+                error if error.fault() == Fault::Damaged => {
+                    damaged(session, format_args!("row {id} of `steps` is missing or cannot be read"))
+                }
+                error => error,
+            })?;
+        if step.chunk.session != session || step.next() != next || step.prev >= id {
+            return Err(damaged(session, format_args!("row {id} of `steps` is not its next chunk")));
+        }
+        (id, next) = (step.prev, step.chunk.first);
+        steps.push(step);
+    }
+    Ok(steps)
+}
+
+/// They are what was written, from the oldest on.
+fn verified(row: &Row, steps: Vec<Step>, sums: &Sums) -> Result<Vec<Chunk>, StoreError> {
+    let session = row.head.session;
+    let mut chain = row.base;
+    let mut chunks = Vec::with_capacity(steps.len());
+    for step in steps.into_iter().rev() {
+        if !step.follows(chain, sums) {
+            let what = format!("row {} of `steps` is not what was written", step.id);
+            return Err(damaged(session, what));
+        }
+        chain = step.chain;
+        chunks.push(step.chunk);
+    }
+    if chain != row.chain || chunks.first().is_some_and(|chunk| chunk.first != row.trimmed) {
+        return Err(damaged(session, "its chunks are not those that its row tells of"));
+    }
+    Ok(chunks)
+}

@@ -1,0 +1,154 @@
+//! What keeps journals: all do what the contract says, and the file does what memory does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use continuity::Sqlite;
+use continuity::journal::{Change, Chunk, Head, Memory, State, Store};
+use continuity::test::store::contract;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::uploading::Folder;
+
+#[test]
+fn memory_keeps_the_contract() {
+    let journal = Memory::new();
+    contract(|| journal.clone());
+}
+
+#[test]
+fn sqlite_keeps_the_contract() {
+    let folder = Folder::new();
+    contract(|| Sqlite::open(folder.path().join("journal")).expect("the journal opens"));
+}
+
+/// Something that is done to both.
+#[derive(Debug, Clone)]
+enum Act {
+    /// Each is what, to whom, and with what number.
+    Write(Vec<(u8, u64, u32)>),
+    Reopen,
+    /// What lies on the disk at that moment is opened elsewhere.
+    Crash,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let write = vec((0..14_u8, 1..7_u64, 0..30_u32), 1..8).prop_map(Act::Write);
+    vec(prop_oneof![12 => write, 1 => Just(Act::Reopen), 1 => Just(Act::Crash)], 1..40)
+}
+
+/// Makes changes that fit, mostly, to what is there.
+fn changes(memory: &Memory, picks: &[(u8, u64, u32)]) -> Vec<Change> {
+    let heads = memory.list(0, usize::MAX).expect("memory is read");
+    let mut next: BTreeMap<u64, Option<u64>> =
+        heads.iter().map(|head| (head.session, Some(head.entries))).collect();
+    let mut changes = Vec::new();
+    for (kind, who, n) in picks {
+        let session = who << 32 | 1;
+        let entries = next.get(&session).copied();
+        changes.push(change(*kind, session, *n, entries));
+        match changes.last() {
+            // What is forgotten comes back in another call at the earliest.
+            Some(Change::Forget { .. }) => drop(next.insert(session, None)),
+            Some(Change::Begin { .. }) => drop(next.insert(session, Some(0))),
+            Some(Change::Append(chunk)) => drop(next.insert(session, Some(chunk.first + chunk.count))),
+            _ => {}
+        }
+    }
+    changes
+}
+
+/// `entries`: the session's next entry, `None` inside if it was forgotten in this call.
+fn change(kind: u8, session: u64, n: u32, entries: Option<Option<u64>>) -> Change {
+    let (visitor, label) = ([u8::try_from(n % 3).expect("below 3"); 16], u64::from(n % 2));
+    match (kind, entries) {
+        (0..=5, None) => Change::Begin { session, visitor, label, flow: format!("/{n}") },
+        (0..=5, Some(Some(next))) => {
+            // One in 30 is not the next.
+            let first = if n == 29 { next + 1 } else { next };
+            let (count, entries) = (u64::from(n % 3) + 1, vec![b'x'; (n * n) as usize]);
+            Change::Append(Chunk { session, first, count, at: i64::from(n), what: format!("{n}"), entries })
+        }
+        (6, _) => Change::Park { session, due: n },
+        (7, _) => Change::Unpark { session },
+        (8, _) => Change::Sleep { session, wake: (n % 4 > 0).then_some(i64::from(n)) },
+        (9, _) => {
+            let state = if n % 2 == 0 { State::Ended } else { State::Quarantined };
+            Change::End { session, state, due: n }
+        }
+        (10, _) => Change::Rename { from: visitor, to: [u8::try_from(n % 5).expect("below 5"); 16] },
+        (11, _) => Change::Trim { session, before: u64::from(n) },
+        (12, _) if n % 3 == 0 => Change::Forget { session },
+        (12, _) => Change::Deaths { session, count: n },
+        _ => Change::Clock(n),
+    }
+}
+
+fn sorted(mut heads: Vec<Head>) -> Vec<Head> {
+    heads.sort_by_key(|head| head.session);
+    heads
+}
+
+/// All that can be asked has the same answers.
+fn agree(memory: &Memory, sqlite: &Sqlite) {
+    let heads = memory.list(0, usize::MAX).expect("memory is read");
+    assert_eq!(sqlite.list(0, usize::MAX).expect("the file is read"), heads);
+    for head in &heads {
+        assert_eq!(sqlite.head(head.session).expect("the file is read").as_ref(), Some(head));
+        let chunks = sqlite.load(head.session).expect("the file is read");
+        assert_eq!(chunks, memory.load(head.session).expect("memory is read"));
+    }
+    for now in [0, 10, 40] {
+        let due = |store: &dyn Store| sorted(store.due(now, i64::from(now), 99).expect("a store is read"));
+        assert_eq!(due(sqlite), due(memory));
+    }
+    for (who, label) in (0..5).flat_map(|who| [([who; 16], 0), ([who; 16], 1)]) {
+        let find = |store: &dyn Store| store.find(&who, label).expect("a store is read");
+        let (found, expected) = (find(sqlite), find(memory));
+        assert_eq!((found.session, found.known), (expected.session, expected.known));
+    }
+}
+
+/// Copies what is on the disk, as after the loss of power; not the lock.
+fn crashed(from: &Path, number: usize) -> PathBuf {
+    let to = from.with_file_name(format!("crash{number}"));
+    for ending in ["", ".key", ".marks", "-wal"] {
+        let name = |path: &Path| PathBuf::from(format!("{}{ending}", path.display()));
+        fs::copy(name(from), name(&to)).expect("a copy of the file");
+    }
+    to
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sqlite_does_what_memory_does(acts in acts()) {
+        let folder = Folder::new();
+        let mut path = folder.path().join("journal");
+        let memory = Memory::new();
+        let mut clock = memory.opened().clock;
+        let mut sqlite = Some(Sqlite::open(&path).expect("the journal opens"));
+        for (number, act) in acts.iter().enumerate() {
+            if let Act::Write(picks) = act {
+                let (changes, sqlite) = (changes(&memory, picks), sqlite.as_ref().expect("it is open"));
+                let (one, other) = (sqlite.write(&changes), memory.write(&changes));
+                assert_eq!(one.is_ok(), other.is_ok(), "{changes:?}: {one:?}");
+            } else {
+                if matches!(act, Act::Crash) {
+                    path = crashed(&path, number);
+                }
+                drop(sqlite.take());
+                let again = Sqlite::open(&path).expect("the journal opens");
+                assert!(again.opened().clock > clock);
+                clock = again.opened().clock;
+                sqlite = Some(again);
+            }
+            agree(&memory, sqlite.as_ref().expect("it is open"));
+        }
+        drop(sqlite.take());
+        assert!(Sqlite::check(&path).expect("it can be checked").is_whole());
+    }
+}
