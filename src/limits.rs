@@ -62,7 +62,7 @@ limits! {
     /// With a journal, in place of `idle`: in memory or parked.
     idle_journaled: Duration = 720 * HOUR, "parked sessions cost disk only: 30 days";
     /// With a journal, in place of `lifetime`.
-    lifetime_journaled: Duration = Duration::MAX, "none: nobody loses their place";
+    lifetime_journaled: Duration = 876_000 * HOUR, "100 years: nobody loses their place";
     /// With a journal: how long a session waits in memory before it is parked.
     park: Duration = 5 * MINUTE, "who comes back later waits some milliseconds more";
     /// With a journal: sessions in memory; above it those that were not used for longest are parked.

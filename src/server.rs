@@ -246,11 +246,7 @@ impl Server {
         self.check()?;
         // The root first; of the mounts the longest first, so that the first that fits is the right one.
         self.flows[1..].sort_by_key(|flow| std::cmp::Reverse(flow.mount().len()));
-        let journal = self.journal.take().map(|store| Journal::open(store, self.secrets, &self.limits));
-        if journal.is_some() {
-            self.limits.idle = self.limits.idle_journaled;
-            self.limits.lifetime = self.limits.lifetime_journaled;
-        }
+        let journal = self.open_journal();
         let secret = journal.as_ref().map(Journal::secret);
         let core = Arc::new(Core {
             keys: Keys::new(&self.keys, secret),
@@ -285,6 +281,14 @@ impl Server {
         core.start_reaper();
         watcher::enrol(&core);
         Ok(Owned(Engine(core)))
+    }
+
+    /// With a journal other clocks hold.
+    fn open_journal(&mut self) -> Option<Journal> {
+        let journal = Journal::open(self.journal.take()?, std::mem::take(&mut self.secrets), &self.limits);
+        self.limits.idle = self.limits.idle_journaled;
+        self.limits.lifetime = self.limits.lifetime_journaled;
+        Some(journal)
     }
 
     fn check(&self) -> Result<(), Error> {

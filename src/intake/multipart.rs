@@ -357,10 +357,8 @@ impl<'a> Taking<'a> {
         }
         self.memory -= store.in_memory();
         let kind = field.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let (field, name, kind) = (name.to_owned(), file.to_owned(), kind.map(str::to_owned));
-        let sent = FileSent { field, name, kind, bytes: store.len() };
-        let journaled = self.core.journal.is_some();
-        let file = UploadedFile::new(sent, store.done().await?, journaled);
+        let sent = FileSent::new(name, file, kind, store.len());
+        let file = UploadedFile::new(sent, store.done().await?, self.core.journal.is_some());
         self.sent.files.push(file);
         Ok(())
     }

@@ -159,6 +159,14 @@ pub(crate) struct FileSent {
     pub(crate) bytes: u64,
 }
 
+#[cfg(feature = "multipart")]
+impl FileSent {
+    pub(crate) fn new(field: &str, name: &str, kind: Option<&str>, bytes: u64) -> Self {
+        let (field, name, kind) = (field.to_owned(), name.to_owned(), kind.map(str::to_owned));
+        FileSent { field, name, kind, bytes }
+    }
+}
+
 /// Header fields, by what is different from the hit before.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Headers {

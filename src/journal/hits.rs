@@ -40,6 +40,16 @@ pub(crate) fn fill(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>, fields: &m
     taken.query = shown(hit, hit.query(), hidden, &mut taken.secrets).into_owned();
     taken.body = Blob(body(hit, hidden, &mut taken.secrets));
     #[cfg(feature = "multipart")]
+    fill_sent(taken, hit, hidden);
+    taken.headers = fields.differ(hit.headers(), &hidden.cookies);
+    taken.peer = hit.peer();
+    taken.https = hit.is_https();
+    taken.host = hit.forwarded_host().map(str::to_owned);
+}
+
+/// Of a form with files: its fields, and what the files were.
+#[cfg(feature = "multipart")]
+fn fill_sent(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>) {
     if let Some((sent, files)) = hit.sent() {
         let pairs = sent.iter().filter(|(name, _)| is_shown(hit, name));
         let shown = pairs.map(|(name, value)| {
@@ -60,10 +70,6 @@ pub(crate) fn fill(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>, fields: &m
             })
             .collect();
     }
-    taken.headers = fields.differ(hit.headers(), &hidden.cookies);
-    taken.peer = hit.peer();
-    taken.https = hit.is_https();
-    taken.host = hit.forwarded_host().map(str::to_owned);
 }
 
 /// The hit again: nobody waits for its answer. `mount` is where its flow is.

@@ -11,6 +11,8 @@ pub(crate) mod inside;
 mod parking;
 pub(crate) mod rebuilding;
 pub(crate) mod recording;
+#[cfg(feature = "test")]
+mod rehearsal;
 mod store;
 pub(crate) mod tape;
 mod writer;
@@ -92,7 +94,7 @@ impl Journal {
             marked: opened.marked,
             build: build(),
             secrets,
-            writer: Writer::start(store.clone(), limits.journal_queue),
+            writer: Writer::start(store.clone(), limits),
             store,
             present: Mutex::default(),
             woken: Mutex::default(),

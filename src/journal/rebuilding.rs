@@ -283,14 +283,14 @@ impl Session {
 
     /// What the verb that asks meets: the hit it took then, or the present.
     pub(crate) fn meet(&self, cx: &Context<'_>) -> Replayed {
-        let (place, flow) = self.talk(|talk| (talk.place.to_string(), talk.flow));
+        let (place, flow) = self.talk(|talk| (talk.place, talk.flow));
         let mount = self.core.flow(flow).mount();
         let met = self.tape(|tape| {
             if tape.diverged.is_some() || tape.takes_a_break() {
                 tape.at_verb = true;
                 return Replayed::Pending;
             }
-            match tape.meet(&place) {
+            match tape.meet(place) {
                 Ok(Met::Present) => Replayed::Present,
                 Ok(Met::Told) => Replayed::Told,
                 Ok(Met::Hit(taken)) => {

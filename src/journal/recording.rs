@@ -10,7 +10,9 @@ use super::store::{Change, Fault, State};
 use super::tape::Tape;
 use super::{Journal, Submission, Then, inside, micros};
 use crate::engine::Core;
+use crate::error::Error;
 use crate::hit::Hit;
+use crate::mapper::key::VisitorId;
 use crate::mapper::reap::seconds;
 use crate::reply::Ready;
 use crate::session::Session;
@@ -52,32 +54,33 @@ impl Session {
         hit: Option<&Hit>,
         verb: Verb,
         of: &str,
-        place: &Location<'_>,
+        place: &'static Location<'static>,
     ) -> Completed {
-        let place = place.to_string();
-        let (core, mut arrived) = (&self.core, None);
+        let core = &self.core;
         let completed = self.tape(|tape| {
             let replayed = tape.is_replaying();
             seal(tape, hit, core);
             // Who has diverged does not get any further.
-            let asked = tape.ask(verb, of, &place);
+            let asked = tape.ask(verb, of, place);
             match (replayed, tape.is_replaying()) {
                 _ if asked.is_err() => Completed::Then,
                 (false, _) => Completed::Now,
                 (true, true) => Completed::Then,
-                (true, false) => {
-                    arrived = tape.resume.take();
-                    Completed::Arrived
-                }
+                (true, false) => Completed::Arrived,
             }
         });
-        if let Some(step) = arrived {
-            self.talk(|talk| talk.step = step);
-        }
         if completed == Some(Completed::Arrived) {
-            inside::unhush();
+            self.arrived();
         }
         completed.unwrap_or(Completed::Now)
+    }
+
+    /// What is rebuilt is where it was.
+    fn arrived(&self) {
+        inside::unhush();
+        if let Some(step) = self.tape(|tape| tape.resume.take()).flatten() {
+            self.talk(|talk| talk.step = step);
+        }
     }
 
     /// Sends a response, once what led to it is written.
@@ -149,8 +152,19 @@ impl Session {
         }
     }
 
+    /// The session's visitor has another id: that is to be written before the visitor is told.
+    pub(crate) fn was_renamed(&self, old: VisitorId, new: VisitorId) {
+        let Some(journal) = &self.core.journal else { return };
+        let (from, to) = (journal.visitor(old), journal.visitor(new));
+        self.tape(|tape| {
+            tape.grown = true;
+            tape.renamed.get_or_insert(old);
+            tape.changes.push(Change::Rename { from, to });
+        });
+    }
+
     /// The session can be rebuilt from here, with this state and the hit in hand.
-    pub(crate) fn checkpoint(&self, state: Vec<u8>, place: &str) {
+    pub(crate) fn checkpoint(&self, state: Vec<u8>, place: &'static Location<'static>) {
         let Some(journal) = &self.core.journal else { return };
         self.seal_hit();
         let (core, mut locked) = (&self.core, self.queue.lock());
@@ -170,8 +184,13 @@ impl Session {
                 }
                 taken
             };
+            let replayed = tape.is_replaying();
             // Who has diverged gets no further.
-            drop(tape.checkpoint(state, shared, whole, place));
+            if tape.checkpoint(state, shared, whole, place).is_ok()
+                && let Some(before) = tape.let_go(step).filter(|_| !replayed)
+            {
+                tape.changes.push(Change::Trim { session: self.serial, before });
+            }
         }
         locked.talk.current = hit;
     }
@@ -182,6 +201,26 @@ impl Session {
             tape.told = true;
             tape.push(&Entry::Told);
         });
+    }
+
+    /// An error, with the hit in hand again, if its response or the session's record has grown too large.
+    pub(crate) fn within_limits(&self, hit: Option<Box<Hit>>) -> Result<Option<Box<Hit>>, Error> {
+        let hit = self.within_page(hit)?;
+        let limit = self.core.limits.journal_session;
+        let (beyond, near) = self.tape(|tape| tape.grows_beyond(limit)).unwrap_or_default();
+        if near {
+            tracing::warn!(
+                session = %self.name(), bytes = limit / 4,
+                "a session has grown large in the journal: `checkpoint` at a loop's head lets older steps go"
+            );
+        }
+        if !beyond {
+            return Ok(hit);
+        }
+        self.talk(|talk| talk.current = hit);
+        Err(Error::new(format!(
+            "the session has more than {limit} bytes in the journal: `checkpoint` lets older steps go"
+        )))
     }
 
     /// Whether what happens now has happened before.
@@ -214,6 +253,9 @@ impl Session {
             tape.unwritten = tape.unwritten.saturating_sub(1);
             breaks = written.is_err() && !tape.broken;
             tape.broken |= written.is_err();
+            if written.is_ok() && tape.unwritten == 0 && tape.changes.is_empty() {
+                tape.renamed = None;
+            }
             broken = tape.broken;
         });
         if leaves {
@@ -231,6 +273,10 @@ impl Session {
     /// A step of the session could not be written, so it did not happen: it is dropped, to be rebuilt.
     fn undo(self: &Arc<Self>) {
         tracing::debug!(session = %self.name(), "a step was undone: it could not be written");
+        if let Some(old) = self.tape(|tape| tape.renamed.take()).flatten() {
+            // Nobody was told the new id.
+            self.core.table.rename(self.visitor(), old);
+        }
         self.leave_memory();
         self.journal().leave(self);
     }

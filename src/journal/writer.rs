@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::store::{Change, Fault, Store, StoreError};
 use crate::error::Chain;
+use crate::limits::Limits;
 use crate::log::Line;
 use crate::reply::Ready;
 use crate::session::Session;
@@ -59,11 +60,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// At most `most` submissions wait.
-    pub(super) fn start(store: Arc<dyn Store>, most: usize) -> Writer {
+    /// At most so many submissions wait, and so many bytes are kept, as the limits say.
+    pub(super) fn start(store: Arc<dyn Store>, limits: &Limits) -> Writer {
+        let most = limits.journal_queue;
         let (sender, receiver) = mpsc::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let mut scribe = Scribe { store, waiting: waiting.clone(), said: None };
+        let mut scribe =
+            Scribe { store, bytes: limits.journal_bytes as u64, waiting: waiting.clone(), said: None };
         let thread = thread::Builder::new().name("continuity-journal".into());
         let thread =
             thread.spawn(move || scribe.run(&receiver)).expect("a thread can be started at the start");
@@ -108,6 +111,8 @@ impl Drop for Writer {
 /// The thread's own.
 struct Scribe {
     store: Arc<dyn Store>,
+    /// Bytes that it may take.
+    bytes: u64,
     waiting: Arc<AtomicUsize>,
     said: Option<Instant>,
 }
@@ -156,7 +161,7 @@ impl Scribe {
         if changes.is_empty() {
             return Ok(());
         }
-        match self.store.write(changes) {
+        match self.check_room(changes).and_then(|()| self.store.write(changes)) {
             Ok(()) => {
                 if self.said.take().is_some() {
                     tracing::info!("the journal can be written again");
@@ -168,6 +173,16 @@ impl Scribe {
                 Err(error.fault())
             }
         }
+    }
+
+    /// What is over can always be written: it makes room.
+    fn check_room(&self, changes: &[Change]) -> Result<(), StoreError> {
+        let grows = changes.iter().any(|change| matches!(change, Change::Append(_)));
+        if !grows || self.store.bytes() < self.bytes {
+            return Ok(());
+        }
+        let what = format!("the journal has the {} bytes that `Limits::journal_bytes` allows", self.bytes);
+        Err(StoreError::new(Fault::Full, what))
     }
 
     /// Says it loudly, but not for each hit.

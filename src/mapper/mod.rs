@@ -65,12 +65,7 @@ impl Core {
         let whose = if crawls { Whose::Nobody } else { self.whose(&identity, label, &hit) };
         hit.cut = identity.into_cut();
         match whose {
-            Whose::Session(session, grew) => {
-                if grew {
-                    self.release_address(&session);
-                }
-                self.deliver(&session, hit);
-            }
+            Whose::Session(session, grew) => self.deliver_known(&session, grew, hit),
             Whose::Rotated(session) => self.deliver_rotated(&session, hit),
             Whose::Perhaps(ids, known) => self.recall(Recall { ids, known, flow, label, hit }),
             _ if hit.token().is_some() => self.expire(hit),
@@ -132,6 +127,14 @@ impl Core {
         visitor.map_or(Whose::Nobody, Whose::Visitor)
     }
 
+    #[inline]
+    fn deliver_known(self: &Arc<Self>, session: &Arc<Session>, grew: bool, hit: Box<Hit>) {
+        if grew {
+            self.release_address(session);
+        }
+        self.deliver(session, hit);
+    }
+
     pub(crate) fn deliver(self: &Arc<Self>, session: &Arc<Session>, mut hit: Box<Hit>) {
         if hit.cut.visitor_param().is_some() {
             self.carry_visitor(session.visitor(), &mut hit);
@@ -170,13 +173,7 @@ impl Core {
 
     /// Starts a session with its first hit.
     #[inline(never)]
-    pub(crate) fn start(
-        self: &Arc<Self>,
-        visitor: Option<VisitorId>,
-        flow: u16,
-        label: u64,
-        mut hit: Box<Hit>,
-    ) {
+    pub(crate) fn start(self: &Arc<Self>, visitor: Option<VisitorId>, flow: u16, label: u64, hit: Box<Hit>) {
         let address = self.counted_as(&hit);
         if !self.addresses.count(address, self.limits.newborns_per_address) {
             return self.busy(hit, "Too many new visitors come from your network.");
@@ -185,18 +182,23 @@ impl Core {
         if address.is_some() {
             session.queue.lock().extra().address = address;
         }
+        self.admit(&session, visitor.is_none(), hit);
+    }
+
+    /// Lets a session in, and brings it its first hit.
+    fn admit(self: &Arc<Self>, session: &Arc<Session>, introduce: bool, mut hit: Box<Hit>) {
         match self.table.admit(session.clone(), &self.limits) {
             Ok(admitted) => {
-                if !Arc::ptr_eq(&admitted, &session) {
-                    self.release_address(&session);
-                } else if visitor.is_none() {
-                    self.introduce(&session, &mut hit);
+                if !Arc::ptr_eq(&admitted, session) {
+                    self.release_address(session);
+                } else if introduce {
+                    self.introduce(session, &mut hit);
                 }
                 self.deliver(&admitted, hit);
                 self.shed_newborns();
             }
             Err(full) => {
-                self.release_address(&session);
+                self.release_address(session);
                 self.busy(hit, full.reason());
             }
         }
@@ -240,14 +242,15 @@ impl Core {
     }
 
     /// The page that the last submit of a session made, if it is still kept.
-    pub(crate) fn repeat(&self, session: &Session, mut hit: Box<Hit>) {
-        match self.kept.get(session.serial) {
+    pub(crate) fn repeat(&self, session: &Arc<Session>, mut hit: Box<Hit>) {
+        let ready = match self.kept.get(session.serial) {
             Some(page) => hit.reply.repeat(&page),
             None => {
                 self.notify(&mut hit, Notice::Received, None);
-                self.finish(hit);
+                hit.finish(&self.frames, false).0
             }
-        }
+        };
+        session.release(ready);
     }
 
     #[inline(never)]

@@ -59,6 +59,7 @@ impl Core {
     pub(crate) fn rotate(&self, session: &Arc<Session>, answer: Answered) {
         let (old, new) = (session.visitor(), VisitorId::fresh());
         self.table.rename(old, new);
+        session.was_renamed(old, new);
         if answer.is_some() {
             let second = self.clock.now();
             self.rotated.remember(Rotation { second, old, answer, session: Arc::downgrade(session) });

@@ -171,13 +171,17 @@ impl Outcome {
 pub(crate) enum Ready {
     Whole(Box<Hit>),
     Tail(mpsc::OwnedPermit<Bytes>, Bytes),
+    /// A page that was kept.
+    Again(Back, Outcome),
 }
 
 impl Ready {
     /// The same, for another thread to send.
     pub(crate) fn deferred(mut self) -> Self {
-        if let Ready::Whole(hit) = &mut self {
-            hit.reply.defer();
+        match &mut self {
+            Ready::Whole(hit) => hit.reply.defer(),
+            Ready::Again(back, _) => back.defer(),
+            Ready::Tail(..) => {}
         }
         self
     }
@@ -186,6 +190,7 @@ impl Ready {
         match self {
             Ready::Whole(mut hit) => hit.reply.take_back().answer(Outcome::Hit(hit)),
             Ready::Tail(last, chunk) => drop(last.send(chunk)),
+            Ready::Again(back, outcome) => back.answer(outcome),
         }
     }
 }

@@ -256,8 +256,8 @@ impl Reply {
         concat([&head, &self.out, &tail])
     }
 
-    /// Answers with a page that was kept, and this hit's own cookies.
-    pub(crate) fn repeat(mut self, kept: &Kept) {
+    /// The answer with a page that was kept, and this hit's own cookies.
+    pub(crate) fn repeat(mut self, kept: &Kept) -> Ready {
         let mut response = Response::new(kept.body.clone().into());
         *response.status_mut() = kept.status;
         let headers = response.headers_mut();
@@ -275,8 +275,7 @@ impl Reply {
         if kept.sensitive {
             response.extensions_mut().insert(crate::compress::Secret);
         }
-        let back = self.take_back();
-        back.answer(Outcome::response(response));
+        Ready::Again(self.take_back(), Outcome::response(response))
     }
 
     /// What stands before and after the printed text.

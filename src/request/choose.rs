@@ -263,13 +263,20 @@ where
             self.show_again(hit, place);
             return Ok(());
         }
-        let Some(mut hit) = hit else {
-            self.between_hits(step)?;
-            if journaled {
-                session.complete_step(None, K::VERB, type_name::<T>(), place);
-            }
-            return Ok(());
+        let page = match hit {
+            Some(hit) => Some(self.page_of(hit, step)?),
+            None => self.between_hits(step).map(|()| None)?,
         };
+        let page = if journaled { session.within_limits(page)? } else { page };
+        if journaled {
+            session.complete_step(page.as_deref(), K::VERB, type_name::<T>(), place);
+        }
+        page.map_or(Ok(()), |hit| session.send_page(hit, false))
+    }
+
+    /// Draws the page into the response in hand.
+    fn page_of(&self, mut hit: Box<Hit>, step: u32) -> Result<Box<Hit>, Error> {
+        let session = self.asking.session();
         let notice = hit.reply.take_notice();
         let hand = InHand::new(session, hit);
         let (page, _) = self.draw(step, &hand.hit().cut, notice, None)?;
@@ -278,12 +285,7 @@ where
             session.queue.lock().extra().preface = Some(preface);
         }
         hit.reply.add(page, session.core.limits.page);
-        if journaled {
-            let within = session.within_page(Some(hit))?;
-            hit = within.expect("there was one");
-            session.complete_step(Some(&hit), K::VERB, type_name::<T>(), place);
-        }
-        session.send_page(hit, false)
+        Ok(hit)
     }
 
     /// The page was shown when this happened: now it is not drawn, before somebody asks for it.
@@ -361,10 +363,9 @@ where
         let (page, value) = self.draw(standing.step, &hand.hit().cut, notice, submitted)?;
         let mut hit = hand.release();
         if let (Some(value), Some((part, answer))) = (value, used) {
-            let mut taken = self.asking.to_write(answer);
-            if let Some(taken) = &mut taken {
-                (taken.value, taken.part) = (K::write(&value), Some(part));
-            }
+            let taken = self.asking.to_write(answer);
+            let taken =
+                taken.map(|taken| Box::new(Taken { value: K::write(&value), part: Some(part), ..*taken }));
             self.asking.taken(hit, answer, taken);
             return Ok(Some(value));
         }

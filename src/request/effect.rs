@@ -66,11 +66,11 @@ impl Request {
     /// Chance: a generator seeded by the operating system; with a journal, by a seed that is recorded.
     #[track_caller]
     pub fn rng(&mut self) -> StdRng {
-        let place = Location::caller().to_string();
+        let place = Location::caller();
         let mut seed = [0; 32];
         random(&mut seed);
         // Who has diverged gets any, and no further.
-        let recorded = self.session.tape(|tape| tape.entropy(seed, &place).unwrap_or(seed));
+        let recorded = self.session.tape(|tape| tape.entropy(seed, place).unwrap_or(seed));
         StdRng::from_seed(recorded.unwrap_or(seed))
     }
 
@@ -88,7 +88,7 @@ impl Request {
             let until = micros().saturating_add(micros_of(time));
             let slept = session.tape(|tape| {
                 let replayed = tape.is_replaying();
-                tape.sleep(until, &place.to_string()).map(|(until, over)| (until, over, replayed))
+                tape.sleep(until, place).map(|(until, over)| (until, over, replayed))
             });
             let left = match slept {
                 None => time,
@@ -137,18 +137,16 @@ impl Request {
         self.stand_at(place);
         async move {
             let session = &self.session;
-            let then = match session.tape(|tape| tape.read(name, &place.to_string())) {
-                Some(Ok(then)) => then,
+            let then = session.tape(|tape| tape.read(name, place));
+            match then {
+                Some(Ok(Some(then))) => return open(name, then),
                 Some(Err(Diverged)) => return session.wait_for_the_end().await,
-                None => {
-                    let observed = Inside::new(session.clone(), async { observe().await }).await;
-                    return observed.map_err(|error| Error::effect(name, error.into()));
-                }
-            };
-            if let Some(then) = then {
-                return open(name, then);
+                Some(Ok(None)) | None => {}
             }
             let observed = Inside::new(session.clone(), async { observe().await }).await;
+            if then.is_none() {
+                return observed.map_err(|error| Error::effect(name, error.into()));
+            }
             let outcome = write(name, observed)?;
             session.tape(|tape| tape.record_read(name, outcome.0.clone(), micros()));
             outcome.open(name)
@@ -239,19 +237,15 @@ impl Request {
         self.act(name, args, Tries::Again, Location::caller(), move |key| blocking(move || act(key)))
     }
 
-    fn act<T, E, A, F, Fut>(
+    fn act<T: Serialize + DeserializeOwned, E: Into<BoxError>, Fut>(
         &mut self,
         name: &'static str,
-        args: &A,
+        args: &(impl Serialize + ?Sized),
         tries: Tries,
         place: &'static Location<'static>,
-        act: F,
+        act: impl FnOnce(Key) -> Fut,
     ) -> impl Future<Output = Result<T, Error>>
     where
-        T: Serialize + DeserializeOwned,
-        E: Into<BoxError>,
-        A: Serialize + ?Sized,
-        F: FnOnce(Key) -> Fut,
         Fut: Future<Output = Result<T, E>> + Send,
     {
         self.stand_at(place);
@@ -259,21 +253,14 @@ impl Request {
         async move {
             let args = args.map_err(|error| Error::caused(format!("the arguments of `{name}`"), error))?;
             let session = &self.session;
-            let effect = match session.tape(|tape| tape.effect(name, args, &place.to_string())) {
-                None => {
-                    let acted = Inside::new(session.clone(), async { act(Key::fresh()).await }).await;
-                    return acted.map_err(|error| Error::effect(name, error.into()));
-                }
+            let standing = session.tape(|tape| tape.effect(name, args, place));
+            let effect = match standing {
+                None => return unrecorded(name, session, act).await,
                 Some(Err(Diverged)) => return session.wait_for_the_end().await,
                 Some(Ok(Standing::Done(outcome))) => return open(name, outcome),
                 Some(Ok(Standing::InDoubt(_))) if tries == Tries::Once => return Err(Error::unknown(name)),
                 Some(Ok(Standing::InDoubt(effect))) => effect,
-                Some(Ok(Standing::New(effect))) => {
-                    if !session.intends(&effect, tries == Tries::Once).await {
-                        return session.wait_for_the_end().await;
-                    }
-                    effect
-                }
+                Some(Ok(Standing::New(effect))) => session.intends(effect, tries == Tries::Once).await,
             };
             let key = Key::of(session.core.journal().key_of(session.serial, &effect));
             let acted = Inside::new(session.clone(), async { act(key).await }).await;
@@ -282,6 +269,20 @@ impl Request {
             outcome.open(name)
         }
     }
+}
+
+/// An effect where there is no journal.
+async fn unrecorded<T, E: Into<BoxError>, F, Fut>(
+    name: &'static str,
+    session: &Arc<Session>,
+    act: F,
+) -> Result<T, Error>
+where
+    F: FnOnce(Key) -> Fut,
+    Fut: Future<Output = Result<T, E>> + Send,
+{
+    let acted = Inside::new(session.clone(), async { act(Key::fresh()).await }).await;
+    acted.map_err(|error| Error::effect(name, error.into()))
 }
 
 /// What is done about an effect of which nobody knows whether it was done.
@@ -342,14 +343,14 @@ impl Session {
         Inside::new(self.clone(), std::future::pending()).await
     }
 
-    /// Has everything up to the intent written. `false`: it could not be.
-    async fn intends(self: &Arc<Self>, effect: &Effect, once: bool) -> bool {
+    /// Has everything up to the intent written. If it cannot be, the session does not go on.
+    async fn intends(self: &Arc<Self>, effect: Effect, once: bool) -> Effect {
         self.tape(|tape| {
             // A newborn with an effect is one no more.
             tape.grown = true;
-            tape.intend(effect, once);
+            tape.intend(&effect, once);
         });
-        self.make_durable().await
+        if self.make_durable().await { effect } else { self.wait_for_the_end().await }
     }
 
     /// An effect that was done is written at once: its step may still fail. An error is a part of the step.

@@ -157,6 +157,10 @@ impl Request {
         if self.session.talk(|talk| talk.current.as_ref().is_some_and(|hit| hit.cut.named)) {
             return Err(Error::new("rotate_id: the mapper names this visitor; there is no id to change"));
         }
+        if self.session.is_replaying() {
+            // It has the id that it was given then.
+            return Ok(());
+        }
         let answer = self.session.talk(|talk| talk.applied);
         self.session.core.rotate(&self.session, answer);
         let session = self.session.clone();
@@ -217,7 +221,7 @@ impl Request {
         place: &'static Location<'static>,
     ) -> Result<(), Error> {
         let session = &self.session;
-        let hit = session.within_page(hit)?;
+        let hit = session.within_limits(hit)?;
         match (session.complete_step(hit.as_deref(), Verb::Next, "", place), hit) {
             (Completed::Now, Some(hit)) => session.send_page(hit, keep),
             // The page that the visitor sees: it can be shown again.

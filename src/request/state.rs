@@ -61,9 +61,9 @@ impl Request {
     /// Fails if the state cannot be written.
     #[track_caller]
     pub fn checkpoint<T: Serialize + ?Sized>(&mut self, state: &T) -> Result<(), Error> {
-        let place = Location::caller().to_string();
+        let place = Location::caller();
         let state = Blob::of(state).map_err(|error| Error::caused("the checkpoint's state", error))?;
-        self.session.checkpoint(state.0, &place);
+        self.session.checkpoint(state.0, place);
         Ok(())
     }
 }
@@ -90,7 +90,7 @@ impl<T: Default + Serialize + DeserializeOwned> Shared<'_, T> {
     /// Changes the value, and returns what `change` does. Fails if it cannot be read or written.
     #[track_caller]
     pub fn update<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> Result<R, Error> {
-        let place = Location::caller().to_string();
+        let place = Location::caller();
         let (name, mut value) = (type_name::<T>(), self.get()?);
         let returned = change(&mut value);
         let version = Blob::of(&value);
@@ -98,7 +98,7 @@ impl<T: Default + Serialize + DeserializeOwned> Shared<'_, T> {
         let session = &self.request.session;
         // Who has diverged keeps its own, and gets no further.
         let recorded =
-            session.tape(|tape| tape.share(name, version.clone(), &place).unwrap_or(version.clone()));
+            session.tape(|tape| tape.share(name, version.clone(), place).unwrap_or(version.clone()));
         let version = recorded.unwrap_or(version);
         let mut state = session.queue.lock();
         let shared = &mut state.extra().shared;

@@ -21,6 +21,7 @@ use super::page::Page;
 use super::stream::Stream;
 use super::url;
 use crate::flow::Flow;
+use crate::journal::Memory;
 use crate::server::Server;
 
 /// A tab of a visitor's browser, with a server in memory behind it.
@@ -85,6 +86,38 @@ impl Browser {
     #[track_caller]
     pub fn of(server: Server) -> Self {
         Self::with(Client::new(server))
+    }
+
+    /// A visitor of a server with this flow and a journal in memory. After each page all sessions that wait are replayed
+    /// beside themselves, twice; one that does not do what it did (another verb, other arguments, other printed output)
+    /// is a panic that says so. Pages that are drawn by a closure are not compared: they may read anything.
+    ///
+    /// ```
+    /// # use continuity::prelude::*;
+    /// # use continuity::test::Browser;
+    /// async fn counter(mut req: Request) -> Result<()> {
+    ///     let mut count = 0;
+    ///     loop {
+    ///         count += req.choose(|c| html! { "Count: " (count) " " (c.link("++", 1)) }).await?;
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let mut browser = Browser::journaled(counter);
+    /// browser.get("/").await.follow("++").await.shows("Count: 1");
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[track_caller]
+    pub fn journaled(flow: impl Into<Flow>) -> Self {
+        Self::of(Server::new(flow).journal(Memory::new())).rehearsing()
+    }
+
+    /// The same, for the server that it visits: it needs a journal. See [`journaled`](Self::journaled).
+    pub fn rehearsing(mut self) -> Self {
+        self.client.rehearses = true;
+        self
     }
 
     /// Another tab of the same browser: same cookies, headers and address, its own empty history.

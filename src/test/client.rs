@@ -27,6 +27,8 @@ pub(super) struct Client {
     /// What goes with every request.
     pub(super) headers: HeaderMap,
     pub(super) address: SocketAddr,
+    /// After each page all sessions are replayed.
+    pub(super) rehearses: bool,
 }
 
 impl Client {
@@ -53,12 +55,18 @@ impl Client {
 
     /// Another visitor of the same server.
     pub(super) fn other(&self) -> Self {
-        Self::of(self.server().clone())
+        Client { rehearses: self.rehearses, ..Self::of(self.server().clone()) }
     }
 
     fn of(server: Arc<Owned>) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
-        Client { server: Some(server), jar: Arc::default(), headers: HeaderMap::new(), address }
+        Client {
+            server: Some(server),
+            jar: Arc::default(),
+            headers: HeaderMap::new(),
+            address,
+            rehearses: false,
+        }
     }
 
     pub(super) fn jar(&self) -> MutexGuard<'_, Jar> {
@@ -75,10 +83,21 @@ impl Client {
             });
             match navigation.redirected(head.status, &head.headers) {
                 Some(next) => navigation = next,
-                None => return Page::new(navigation, head.status, head.headers, body.to_bytes()),
+                None => {
+                    self.rehearse(&navigation, place).await;
+                    return Page::new(navigation, head.status, head.headers, body.to_bytes());
+                }
             }
         }
         panic!("more than {REDIRECTS} redirects, the last one to {}\n(asked for at {place})", navigation.url);
+    }
+
+    async fn rehearse(&self, navigation: &Navigation, place: &Location<'_>) {
+        if self.rehearses
+            && let Err(report) = self.server().0.0.rehearse().await
+        {
+            panic!("after {} a session does not replay: {report}\n(asked for at {place})", navigation.url);
+        }
     }
 
     /// One request and the head of its response.

@@ -191,3 +191,47 @@ async fn line_18_a_checkpoint_is_enough() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_kit_replays_every_session_after_every_page() {
+    let mut browser = Browser::journaled(counter::counter);
+    browser.get("/").await.follow("++").await.follow("--").await.follow("--").await.follow("Yes").await;
+    browser.shows("Count: -1");
+    let mut browser = Browser::journaled(addtwo::addtwo);
+    browser.get("/").await.fill("num", 3).submit().await.fill("num", 4).submit().await.shows("is 7!");
+}
+
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
+async fn depends_on_the_process(mut req: Request) -> Result<()> {
+    loop {
+        if CALLS.fetch_add(1, Ordering::Relaxed) % 2 == 1 {
+            req.confirm("Really?").await?;
+        }
+        req.choose(|c| html! { (c.link("on", 1u8)) }).await?;
+    }
+}
+
+async fn prints_what_it_should_not(mut req: Request) -> Result<()> {
+    loop {
+        req.print(html! { "Call " (CALLS.fetch_add(1, Ordering::Relaxed)) a href="?" { "on" } });
+        req.next().await?;
+    }
+}
+
+#[tokio::test]
+#[should_panic(expected = "a session does not replay: the program asks by Choose")]
+async fn r58_the_kit_finds_a_verb_that_depends_on_the_process() {
+    let mut browser = Browser::journaled(depends_on_the_process);
+    browser.get("/").await;
+    for _ in 0..4 {
+        let next = if browser.text().contains("Really") { "Yes" } else { "on" };
+        browser.follow(next).await;
+    }
+}
+
+#[tokio::test]
+#[should_panic(expected = "printed something else")]
+async fn r58_the_kit_finds_printed_text_that_depends_on_the_process() {
+    Browser::journaled(prints_what_it_should_not).get("/").await.follow("on").await;
+}

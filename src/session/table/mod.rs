@@ -4,6 +4,8 @@
 //! entry holds 32 bits of the visitor's id and the second it was last used: expiry and growth scan entries and touch
 //! no session. Nothing is dropped and no other code runs under a shard's lock; what is removed is handed out.
 
+mod returning;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -176,75 +178,6 @@ impl Table {
                 Ok(session.clone())
             }
         }
-    }
-
-    /// Lets a session in that comes back, for this visitor. It takes the place of what lingers there.
-    pub(crate) fn adopt(&self, session: &Arc<Session>, visitor: VisitorId, core: &Core) -> Result<(), Full> {
-        let take = |alive| (alive < core.limits.sessions).then_some(alive + 1);
-        if self.alive.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
-            return Err(Full::Server);
-        }
-        let (now, tag) = (core.clock.now(), tag(visitor));
-        let mut shard = self.shard(visitor);
-        session.set_visitor(visitor);
-        shard.due = shard.due.min(now + seconds(core.limits.idle));
-        shard.life_due = shard.life_due.min(session.made().saturating_add(seconds(core.limits.lifetime)));
-        let entry = Entry { session: session.clone(), tag, seen: Seen::new(Life::Grown, now) };
-        let slot =
-            shard.entries.entry(hash(tag), |entry| entry.is(visitor, session.label), |entry| hash(entry.tag));
-        let before = match slot {
-            TableEntry::Occupied(mut slot) => Some(std::mem::replace(slot.get_mut(), entry)),
-            TableEntry::Vacant(slot) => {
-                slot.insert(entry);
-                None
-            }
-        };
-        drop(shard);
-        // Nobody else is there but tombstones, and sessions that are just leaving.
-        before.inspect(|before| self.uncount(before.seen.life()));
-        Ok(())
-    }
-
-    /// Sessions that were not used for `park` seconds.
-    pub(crate) fn resting(&self, now: u32, park: u32) -> Vec<Arc<Session>> {
-        self.grown(|seen| seen.second() + park <= now)
-    }
-
-    /// About `count` of the sessions that were not used for longest.
-    pub(crate) fn least_recent(&self, count: usize) -> Vec<Arc<Session>> {
-        let mut seconds = Vec::new();
-        for shard in &self.shards {
-            let shard = shard.lock();
-            let grown = shard.entries.iter().filter(|entry| entry.seen.life() == Life::Grown);
-            seconds.extend(grown.map(|entry| entry.seen.second()));
-        }
-        if seconds.is_empty() {
-            return Vec::new();
-        }
-        let at = count.min(seconds.len()) - 1;
-        let (_, &mut last, _) = seconds.select_nth_unstable(at);
-        let mut sessions = self.grown(|seen| seen.second() <= last);
-        sessions.truncate(count);
-        sessions
-    }
-
-    /// All sessions that have not ended.
-    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
-        self.filtered(|seen| seen.life() != Life::Lingering)
-    }
-
-    fn grown(&self, which: impl Fn(Seen) -> bool) -> Vec<Arc<Session>> {
-        self.filtered(|seen| seen.life() == Life::Grown && which(seen))
-    }
-
-    fn filtered(&self, which: impl Fn(Seen) -> bool) -> Vec<Arc<Session>> {
-        let mut sessions = Vec::new();
-        for shard in &self.shards {
-            let shard = shard.lock();
-            let some = shard.entries.iter().filter(|entry| which(entry.seen));
-            sessions.extend(some.map(|entry| entry.session.clone()));
-        }
-        sessions
     }
 
     /// Removes a session's entry.

@@ -1,0 +1,186 @@
+//! What comes in from the outside: recorded the first time, the same ever after.
+
+use super::{Diverged, Place, Tape};
+use crate::journal::entry::{Blob, Effect, Entry, Outcome, Taken};
+use crate::journal::headers::Fields;
+
+/// Steps before a checkpoint that stay.
+const REACHABLE: u32 = 20;
+
+/// How an effect stands.
+pub(crate) enum Standing {
+    /// It was done: this came of it.
+    Done(Outcome),
+    /// It was tried, and nothing is known of what came of it.
+    InDoubt(Effect),
+    /// It was never tried.
+    New(Effect),
+}
+
+impl Tape {
+    /// What an observation gave then.
+    pub(crate) fn read(&mut self, name: &str, place: Place) -> Result<Option<Outcome>, Diverged> {
+        self.under_way = true;
+        match self.pop() {
+            None => Ok(None),
+            Some((_, Entry::Read { name: then, result, at })) if then == name => {
+                self.now = at;
+                Ok(Some(result))
+            }
+            Some((_, other)) => self.diverge(place, &format!("reads {name:?}"), &other.to_string()),
+        }
+    }
+
+    /// Records what an observation gave.
+    pub(crate) fn record_read(&mut self, name: &str, result: Outcome, at: i64) {
+        self.now = at;
+        self.push(&Entry::Read { name: name.to_owned(), result, at });
+    }
+
+    /// How an effect of these arguments stands.
+    pub(crate) fn effect(&mut self, name: &str, args: u64, place: Place) -> Result<Standing, Diverged> {
+        self.under_way = true;
+        let nth = self.tried.entry((name.to_owned(), args)).or_default();
+        let effect = Effect { name: name.to_owned(), args, nth: *nth, since: self.since };
+        *nth += 1;
+        let met = match self.pop() {
+            None => return Ok(self.standing(effect)),
+            Some((_, Entry::Intent { effect: then, .. })) if then == effect => match self.pop() {
+                None => return Ok(Standing::InDoubt(effect)),
+                Some((_, met)) => met,
+            },
+            Some((_, met)) => met,
+        };
+        match met {
+            Entry::Done { effect: then, result, at } if then == effect => {
+                self.now = at;
+                Ok(Standing::Done(result))
+            }
+            other => self.diverge(place, &format!("does {effect}"), &other.to_string()),
+        }
+    }
+
+    /// How an effect stands that is not on the way here.
+    fn standing(&mut self, effect: Effect) -> Standing {
+        match self.done.get(&effect).cloned() {
+            None if self.doubtful.contains(&effect) => Standing::InDoubt(effect),
+            None => Standing::New(effect),
+            Some(result) => {
+                // Its place on this way: it is found here from now on.
+                let at = self.now;
+                self.push(&Entry::Done { effect, result: result.clone(), at });
+                Standing::Done(result)
+            }
+        }
+    }
+
+    /// Records that an effect is about to be tried.
+    pub(crate) fn intend(&mut self, effect: &Effect, once: bool) {
+        self.note(&format!("once {:?}", effect.name));
+        self.push(&Entry::Intent { effect: effect.clone(), once });
+    }
+
+    /// Records what came of an effect.
+    pub(crate) fn record_effect(&mut self, effect: Effect, result: Outcome, at: i64) {
+        self.now = at;
+        self.push(&Entry::Done { effect, result, at });
+    }
+
+    /// A seed for chance: `fresh`, or the one that was used then.
+    pub(crate) fn entropy(&mut self, fresh: [u8; 32], place: Place) -> Result<[u8; 32], Diverged> {
+        self.under_way = true;
+        match self.pop() {
+            None => {
+                self.push(&Entry::Entropy { seed: Blob(fresh.to_vec()) });
+                Ok(fresh)
+            }
+            Some((_, Entry::Entropy { seed })) => match seed.0.try_into() {
+                Ok(seed) => Ok(seed),
+                Err(_) => self.diverge(place, "asks for chance", "a seed of another length"),
+            },
+            Some((_, other)) => self.diverge(place, "asks for chance", &other.to_string()),
+        }
+    }
+
+    /// Until when the session sleeps: `until`, or as it was then; and whether that is over because something came
+    /// after it.
+    pub(crate) fn sleep(&mut self, until: i64, place: Place) -> Result<(i64, bool), Diverged> {
+        self.under_way = true;
+        match self.pop() {
+            None => {
+                self.push(&Entry::Sleep { until });
+                self.now = until;
+                Ok((until, false))
+            }
+            Some((_, Entry::Sleep { until })) => {
+                self.now = until;
+                Ok((until, self.is_replaying()))
+            }
+            Some((_, other)) => self.diverge(place, "sleeps", &other.to_string()),
+        }
+    }
+
+    /// Records a version of what is shared, or returns the one that was recorded then.
+    pub(crate) fn share(&mut self, name: &str, version: Vec<u8>, place: Place) -> Result<Vec<u8>, Diverged> {
+        self.under_way = true;
+        match self.pop() {
+            None => {
+                self.push(&Entry::Shared { name: name.to_owned(), version: Blob(version.clone()) });
+                Ok(version)
+            }
+            Some((_, Entry::Shared { name: then, version })) if then == name => Ok(version.0),
+            Some((_, other)) => {
+                self.diverge(place, &format!("changes the shared {name}"), &other.to_string())
+            }
+        }
+    }
+
+    /// What `restore_or` gives: the state of the last checkpoint, if there was one. `Err` if it comes too late.
+    pub(crate) fn restore(&mut self) -> Result<Option<Blob>, ()> {
+        if self.under_way {
+            return Err(());
+        }
+        Ok(self.restored.take())
+    }
+
+    /// Records a checkpoint, with the hit in hand in full: from here on nothing before it is needed.
+    pub(crate) fn checkpoint(
+        &mut self,
+        state: Vec<u8>,
+        shared: &[(String, Vec<u8>)],
+        hit: impl FnOnce(&mut Fields) -> Box<Taken>,
+        place: Place,
+    ) -> Result<(), Diverged> {
+        self.under_way = true;
+        let number = match self.pop() {
+            None => {
+                let hit = Some(hit(&mut self.fields));
+                let shared =
+                    shared.iter().map(|(name, version)| (name.clone(), Blob(version.clone()))).collect();
+                self.push(&Entry::Checkpoint { state: Blob(state), hit, shared });
+                (self.written, self.said) = (0, false);
+                self.next() - 1
+            }
+            Some((number, Entry::Checkpoint { hit, .. })) => {
+                if let Some(hit) = hit {
+                    self.played.apply(&hit.headers);
+                }
+                number
+            }
+            Some((_, other)) => return self.diverge(place, "makes a checkpoint", &other.to_string()),
+        };
+        self.since = number;
+        self.tried.clear();
+        Ok(())
+    }
+
+    /// After a checkpoint in this step: the entry before which nothing is needed any more, if that has changed.
+    pub(crate) fn let_go(&mut self, step: u32) -> Option<u64> {
+        self.checkpoints.push_back((self.since, step));
+        let before = self.checkpoints.len();
+        while self.checkpoints.get(1).is_some_and(|(_, made)| made + REACHABLE <= step) {
+            self.checkpoints.pop_front();
+        }
+        (self.checkpoints.len() < before).then(|| self.checkpoints[0].0)
+    }
+}
