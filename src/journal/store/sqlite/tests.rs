@@ -221,30 +221,30 @@ fn a_flipped_byte_damages_its_session_alone() {
     assert!(Sqlite::check(folder.journal()).expect("it can be checked").is_whole());
 }
 
+/// Ways to change the first chunks of session 1 in a journal of two sessions with three chunks each.
+const CHANGES: [&str; 13] = [
+    "UPDATE steps SET at = at + 1 WHERE id = 3",
+    "UPDATE steps SET what = 'GET /x' WHERE id = 3",
+    "UPDATE steps SET what = CAST(x'ff' AS TEXT) WHERE id = 3",
+    "UPDATE steps SET entries = 5 WHERE id = 3",
+    "UPDATE steps SET chain = chain + 1 WHERE id = 5",
+    "UPDATE steps SET count = 2, first = 0 WHERE id = 3",
+    "UPDATE steps SET prev = 0 WHERE id = 3",
+    "UPDATE steps SET prev = 2 WHERE id = 3",
+    "UPDATE steps SET prev = 5 WHERE id = 3",
+    "UPDATE steps SET session = session + 1 WHERE id = 3",
+    "UPDATE steps SET id = 99 WHERE id = 3",
+    "DELETE FROM steps WHERE id = 1",
+    "DELETE FROM steps WHERE id = 5",
+];
+
 #[test]
 fn whatever_is_changed_in_a_chunk_is_noticed() {
     let folder = Folder::new();
     let journal = open(&folder.journal());
     fill(&journal, 2, 3);
     drop(journal);
-    for (number_of, change) in [
-        "UPDATE steps SET at = at + 1 WHERE id = 3",
-        "UPDATE steps SET what = 'GET /x' WHERE id = 3",
-        "UPDATE steps SET what = CAST(x'ff' AS TEXT) WHERE id = 3",
-        "UPDATE steps SET entries = 5 WHERE id = 3",
-        "UPDATE steps SET chain = chain + 1 WHERE id = 5",
-        "UPDATE steps SET count = 2, first = 0 WHERE id = 3",
-        "UPDATE steps SET prev = 0 WHERE id = 3",
-        "UPDATE steps SET prev = 2 WHERE id = 3",
-        "UPDATE steps SET prev = 5 WHERE id = 3",
-        "UPDATE steps SET session = session + 1 WHERE id = 3",
-        "UPDATE steps SET id = 99 WHERE id = 3",
-        "DELETE FROM steps WHERE id = 1",
-        "DELETE FROM steps WHERE id = 5",
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    for (number_of, change) in CHANGES.into_iter().enumerate() {
         let copy = folder.0.join(format!("copy{number_of}"));
         for ending in ["", ".key"] {
             fs::copy(beside(&folder.journal(), ending), beside(&copy, ending)).expect("a copy");
