@@ -73,14 +73,14 @@ fn change(kind: u8, session: u64, n: u32, entries: Option<Option<u64>>) -> Chang
         }
         (6, _) => Change::Park { session, due: n },
         (7, _) => Change::Unpark { session },
-        (8, _) => Change::Sleep { session, wake: (n % 4 > 0).then_some(i64::from(n)) },
+        (8, _) => Change::Sleep { session, wake: (!n.is_multiple_of(4)).then_some(i64::from(n)) },
         (9, _) => {
-            let state = if n % 2 == 0 { State::Ended } else { State::Quarantined };
+            let state = if n.is_multiple_of(2) { State::Ended } else { State::Quarantined };
             Change::End { session, state, due: n }
         }
         (10, _) => Change::Rename { from: visitor, to: [u8::try_from(n % 5).expect("below 5"); 16] },
         (11, _) => Change::Trim { session, before: u64::from(n) },
-        (12, _) if n % 3 == 0 => Change::Forget { session },
+        (12, _) if n.is_multiple_of(3) => Change::Forget { session },
         (12, _) => Change::Deaths { session, count: n },
         _ => Change::Clock(n),
     }

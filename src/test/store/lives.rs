@@ -138,21 +138,9 @@ pub(super) fn sessions_are_listed_in_order_by_pages(store: &dyn Store) {
 }
 
 pub(super) fn many_read_while_one_writes(store: &dyn Store) {
-    let (session, who, over) = (number(16, 1), visitor(16, 1), AtomicBool::new(false));
-    write(store, &[begin(session, who, 1)]);
-    let read = || {
-        let mut seen = 0;
-        while !over.load(Ordering::Relaxed) {
-            let entries = there(store, session).entries;
-            assert!(entries >= seen, "nobody sees a session go back");
-            let chunks = load(store, session);
-            let whole = (0..).zip(&chunks).all(|(first, read)| *read == chunk(session, first, 1));
-            assert!(whole && chunks.len() as u64 >= entries, "all that was written is loaded");
-            let found = store.find(&who, 1).expect("a visitor is found").session.expect("it is there");
-            assert!(found.entries >= chunks.len() as u64, "nor does who finds it");
-            seen = found.entries;
-        }
-    };
+    let (session, over) = (number(16, 1), AtomicBool::new(false));
+    write(store, &[begin(session, visitor(16, 1), 1)]);
+    let read = || read_until(store, session, &over);
     std::thread::scope(|scope| {
         // Also where the writer finds something wrong.
         let end = Over(&over);
@@ -169,6 +157,20 @@ pub(super) fn many_read_while_one_writes(store: &dyn Store) {
             reader.join().expect("the readers see what is promised");
         }
     });
+}
+
+fn read_until(store: &dyn Store, session: u64, over: &AtomicBool) {
+    let mut seen = 0;
+    while !over.load(Ordering::Relaxed) {
+        let entries = there(store, session).entries;
+        assert!(entries >= seen, "nobody sees a session go back");
+        let chunks = load(store, session);
+        let whole = (0..).zip(&chunks).all(|(first, read)| *read == chunk(session, first, 1));
+        assert!(whole && chunks.len() as u64 >= entries, "all that was written is loaded");
+        let found = store.find(&visitor(16, 1), 1).expect("a visitor is found").session.expect("it is there");
+        assert!(found.entries >= chunks.len() as u64, "nor does who finds it");
+        seen = found.entries;
+    }
 }
 
 /// Says so when it is dropped.

@@ -110,7 +110,8 @@ fn chunks_come_back_in_order(store: &dyn Store) {
     for first in 0..40 {
         let (a, b) = (chunk(one, 2 * first, 2), chunk(two, first, 1));
         write(store, &[Change::Append(a.clone()), Change::Append(b.clone())]);
-        (of_one.push(a), of_two.push(b));
+        of_one.push(a);
+        of_two.push(b);
     }
     assert_eq!(load(store, one), of_one, "chunks come back as they were written, in order");
     assert_eq!(load(store, two), of_two, "and each session has its own");

@@ -25,6 +25,14 @@ pub(super) fn what_was_written_is_there_and_time_goes_on<S: Store>(
     store.mark(3, Some(number(17, 3)));
     drop(store);
 
+    what_was_marked_is_told_once(open, session, &all);
+}
+
+fn what_was_marked_is_told_once<S: Store>(
+    open: &mut impl FnMut() -> S,
+    session: u64,
+    all: &[(Head, Vec<Chunk>)],
+) {
     let store = open();
     let third = store.opened();
     assert!(third.clock > 1_000_000, "the clock is past every second it was given");

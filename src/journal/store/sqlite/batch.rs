@@ -216,7 +216,10 @@ impl<'a> Batch<'a> {
         Ok((whose == session && prev < id).then_some(Link { id, prev, next, bytes, chain }))
     }
 
+    /// Removes chunks, the newest first. Their numbers are not given again, also where none is left that is higher.
     fn remove(&mut self, links: &[Link]) -> Result<(), StoreError> {
+        let Some(newest) = links.first() else { return Ok(()) };
+        self.pen.run("UPDATE meta SET value = ?1 WHERE name = 'removed' AND value < ?1", [newest.id])?;
         let remove = |link: &Link| self.pen.run("DELETE FROM steps WHERE id = ?1", [link.id]);
         links.iter().try_for_each(remove)
     }

@@ -86,6 +86,12 @@ impl Heads {
         all
     }
 
+    /// For tests: time goes by.
+    #[cfg(test)]
+    pub(super) fn age(&mut self) {
+        self.queue.iter_mut().for_each(|(.., when)| *when -= AFTER);
+    }
+
     fn is_old_since(&self, session: u64, since: i64) -> bool {
         self.old.get(&session).is_some_and(|old| old.since == since)
     }
@@ -122,7 +128,7 @@ mod tests {
         assert_eq!(heads.overdue(2), [1, 2]);
         heads.apply([(1, None), (2, None), (3, None)].into());
         assert!(heads.overdue(10).is_empty());
-        heads.queue.front_mut().expect("one is old").2 -= AFTER;
-        assert_eq!(heads.overdue(10), [4]);
+        heads.age();
+        assert_eq!(heads.overdue(2), [4, 5]);
     }
 }

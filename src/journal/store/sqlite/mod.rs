@@ -141,7 +141,7 @@ impl Look {
         let opened = Opened::new(meta.journal, meta.epoch, meta.clock.max(made).saturating_add(1));
         let heads = Arc::default();
         let folded = fold::fold(conn, &heads, &Sums(meta.journal), meta.indexed);
-        let newest = folded.map_err(|error| schema::not_read(path, error))?.max(highest);
+        let newest = folded.map_err(|error| schema::not_read(path, error))?.max(highest).max(meta.removed);
         let bytes = schema::bytes(conn).map_err(|error| schema::not_read(path, error))?;
         Ok(Look { meta, opened, heads, newest, bytes })
     }

@@ -45,16 +45,24 @@ pub(super) struct Meta {
     pub(super) clock: u32,
     /// The chunk up to which all rows of sessions are right.
     pub(super) indexed: i64,
+    /// The highest chunk that was removed.
+    pub(super) removed: i64,
 }
 
 /// The connection that writes, on a file that is made if it is not there.
 pub(super) fn to_write(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let conn = connect(path, flags).map_err(|error| not_opened(path, error))?;
-    if recognize(&conn, path)? {
-        prepare(&conn).and_then(|()| create(&conn)).map_err(|error| not_opened(path, error))?;
-    } else {
-        prepare(&conn).map_err(|error| not_opened(path, error))?;
+    let empty = recognize(&conn, path)?;
+    let mode = prepare(&conn).map_err(|error| not_opened(path, error))?;
+    if mode != "wal" {
+        let name = path.display();
+        return Err(Error::new(format!(
+            "SQLite cannot share {name} between connections: put it on a local disk, not on a network's"
+        )));
+    }
+    if empty {
+        create(&conn).map_err(|error| not_opened(path, error))?;
     }
     Ok(conn)
 }
@@ -104,12 +112,15 @@ fn recognize(conn: &Connection, path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// All data goes to the disk before a commit returns. A checkpoint brings 16 MiB into the file at once.
-fn prepare(conn: &Connection) -> rusqlite::Result<()> {
+/// All data goes to the disk before a commit returns. A checkpoint brings 16 MiB into the file at once. What is returned
+/// is the way that SQLite logs by: it falls back where it cannot do what it was told.
+fn prepare(conn: &Connection) -> rusqlite::Result<String> {
+    let mode = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     conn.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; \
-         PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32768; PRAGMA foreign_keys = OFF;",
-    )
+        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; \
+         PRAGMA cache_size = -32768; PRAGMA foreign_keys = OFF;",
+    )?;
+    Ok(mode)
 }
 
 fn create(conn: &Connection) -> rusqlite::Result<()> {
@@ -118,7 +129,7 @@ fn create(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch("BEGIN IMMEDIATE")?;
     conn.execute_batch(TABLES)?;
     set(conn, "journal", journal)?;
-    for name in ["epoch", "clock", "indexed"] {
+    for name in ["epoch", "clock", "indexed", "removed"] {
         set(conn, name, 0)?;
     }
     conn.execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"))?;
@@ -150,6 +161,7 @@ pub(super) fn meta(conn: &Connection) -> rusqlite::Result<Meta> {
         epoch: get(conn, "epoch")?,
         clock: get(conn, "clock")?,
         indexed: get(conn, "indexed")?,
+        removed: get(conn, "removed")?,
     })
 }
 

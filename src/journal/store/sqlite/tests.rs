@@ -122,6 +122,36 @@ fn a_journal_that_is_dropped_has_all_its_rows_right() {
 }
 
 #[test]
+fn rows_follow_by_and_by() {
+    let folder = Folder::new();
+    let journal = open(&folder.journal());
+    fill(&journal, 300, 5);
+    let before = journal.list(0, 999).expect("sessions are listed");
+    let old = || journal.heads.read().expect("nobody panics").all().len();
+    assert_eq!(old(), 300);
+    journal.heads.write().expect("nobody panics").age();
+    journal.write(&[append(1, 5)]).expect("it is written");
+    assert_eq!(old(), 300 - 66, "some with each write: the oldest");
+    (0..4).for_each(|_| journal.write(&[]).expect("it is written"));
+    assert_eq!(old(), 0);
+    assert_eq!(journal.list(0, 999).expect("sessions are listed")[1..], before[1..]);
+    fill_more(&journal);
+    let again = open(&crashed(&folder.journal(), "crashed"));
+    let all = journal.list(0, 999).expect("sessions are listed");
+    assert_eq!(again.list(0, 999).expect("sessions are listed"), all);
+    let noted = "SELECT value FROM meta WHERE name = 'indexed'";
+    let conn = Connection::open(folder.journal()).expect("the file opens");
+    let noted: i64 = conn.query_row(noted, [], |row| row.get(0)).expect("a number");
+    assert_eq!(noted, 1501, "what is read at the next start begins behind it");
+}
+
+/// Two sessions of 300 go on.
+fn fill_more(journal: &Sqlite) {
+    journal.write(&[append(2, 5), append(300, 5)]).expect("it is written");
+    journal.write(&[append(2, 6)]).expect("it is written");
+}
+
+#[test]
 fn a_second_server_is_refused_and_a_reader_is_not() {
     let folder = Folder::new();
     let journal = open(&folder.journal());
@@ -221,30 +251,30 @@ fn a_flipped_byte_damages_its_session_alone() {
     assert!(Sqlite::check(folder.journal()).expect("it can be checked").is_whole());
 }
 
+/// Ways to change the first chunks of session 1 in a journal of two sessions with three chunks each.
+const CHANGES: [&str; 13] = [
+    "UPDATE steps SET at = at + 1 WHERE id = 3",
+    "UPDATE steps SET what = 'GET /x' WHERE id = 3",
+    "UPDATE steps SET what = CAST(x'ff' AS TEXT) WHERE id = 3",
+    "UPDATE steps SET entries = 5 WHERE id = 3",
+    "UPDATE steps SET chain = chain + 1 WHERE id = 5",
+    "UPDATE steps SET count = 2, first = 0 WHERE id = 3",
+    "UPDATE steps SET prev = 0 WHERE id = 3",
+    "UPDATE steps SET prev = 2 WHERE id = 3",
+    "UPDATE steps SET prev = 5 WHERE id = 3",
+    "UPDATE steps SET session = session + 1 WHERE id = 3",
+    "UPDATE steps SET id = 99 WHERE id = 3",
+    "DELETE FROM steps WHERE id = 1",
+    "DELETE FROM steps WHERE id = 5",
+];
+
 #[test]
 fn whatever_is_changed_in_a_chunk_is_noticed() {
     let folder = Folder::new();
     let journal = open(&folder.journal());
     fill(&journal, 2, 3);
     drop(journal);
-    for (number_of, change) in [
-        "UPDATE steps SET at = at + 1 WHERE id = 3",
-        "UPDATE steps SET what = 'GET /x' WHERE id = 3",
-        "UPDATE steps SET what = CAST(x'ff' AS TEXT) WHERE id = 3",
-        "UPDATE steps SET entries = 5 WHERE id = 3",
-        "UPDATE steps SET chain = chain + 1 WHERE id = 5",
-        "UPDATE steps SET count = 2, first = 0 WHERE id = 3",
-        "UPDATE steps SET prev = 0 WHERE id = 3",
-        "UPDATE steps SET prev = 2 WHERE id = 3",
-        "UPDATE steps SET prev = 5 WHERE id = 3",
-        "UPDATE steps SET session = session + 1 WHERE id = 3",
-        "UPDATE steps SET id = 99 WHERE id = 3",
-        "DELETE FROM steps WHERE id = 1",
-        "DELETE FROM steps WHERE id = 5",
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    for (number_of, change) in CHANGES.into_iter().enumerate() {
         let copy = folder.0.join(format!("copy{number_of}"));
         for ending in ["", ".key"] {
             fs::copy(beside(&folder.journal(), ending), beside(&copy, ending)).expect("a copy");
