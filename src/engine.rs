@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -70,11 +71,23 @@ pub(crate) struct Clock {
     /// The second it began with: with a journal, one that no server on it has seen.
     first: u32,
     now: AtomicU32,
+    /// Microseconds since 1970 at the start, by the system's clock.
+    wall: i64,
 }
 
 impl Clock {
-    pub(crate) fn new(first: u32) -> Self {
-        Clock { start: Instant::now(), first, now: AtomicU32::new(first) }
+    /// `wall`: what to take for the system's time.
+    pub(crate) fn new(first: u32, wall: Option<i64>) -> Self {
+        let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = wall.unwrap_or_else(|| i64::try_from(system.as_micros()).unwrap_or(i64::MAX));
+        Clock { start: Instant::now(), first, now: AtomicU32::new(first), wall }
+    }
+
+    /// Microseconds since 1970: the system's time at the start, and what went by since. A system's clock that is set
+    /// meanwhile changes nothing.
+    pub(crate) fn micros(&self) -> i64 {
+        let gone = i64::try_from(self.start.elapsed().as_micros()).unwrap_or(i64::MAX);
+        self.wall.saturating_add(gone)
     }
 
     pub(crate) fn now(&self) -> u32 {

@@ -56,6 +56,8 @@ pub struct Server {
     health: String,
     keys: Vec<Vec<u8>>,
     journal: Option<Arc<dyn Store>>,
+    /// What to take for the system's time, in microseconds since 1970.
+    pub(crate) wall: Option<i64>,
     secrets: Vec<String>,
     frames: Frames,
     pages: Pages,
@@ -80,6 +82,7 @@ impl Server {
             health: HEALTH.to_owned(),
             keys: Vec::new(),
             journal: None,
+            wall: None,
             secrets: Vec::new(),
             frames: Frames::default(),
             pages: Pages::default(),
@@ -251,7 +254,7 @@ impl Server {
         let core = Arc::new(Core {
             keys: Keys::new(&self.keys, secret),
             seal: secret.map_or_else(Seal::new, Seal::of),
-            clock: Clock::new(journal.as_ref().map_or(0, |journal| journal.start)),
+            clock: Clock::new(journal.as_ref().map_or(0, |journal| journal.start), self.wall),
             journal,
             kept: KeptPages::new(self.limits.kept_page, self.limits.kept_pages),
             flows: self.flows,

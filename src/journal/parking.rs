@@ -66,7 +66,7 @@ impl Core {
         let core = self.clone();
         self.runtime.spawn(async move {
             let store = core.journal().store.clone();
-            let wall = super::micros() / 1_000_000;
+            let wall = core.clock.micros() / 1_000_000;
             match blocking(move || store.due(now, wall, A_SECOND)).await {
                 Ok(heads) => core.see_to(heads, now).await,
                 Err(error) => {

@@ -8,7 +8,7 @@ use super::headers::Fields;
 use super::hits::{self, Hidden};
 use super::store::{Change, Fault, State};
 use super::tape::Tape;
-use super::{Journal, Submission, Then, inside, micros};
+use super::{Journal, Submission, Then, inside};
 use crate::engine::Core;
 use crate::error::Error;
 use crate::hit::Hit;
@@ -44,7 +44,7 @@ impl Session {
     pub(crate) fn open_tape(&self) {
         let Some(journal) = &self.core.journal else { return };
         let mut tape = Box::new(Tape::blank(journal.build));
-        tape.take(Box::new(Taken { at: micros(), step: 1, ..Taken::default() }));
+        tape.take(Box::new(Taken { at: self.core.clock.micros(), step: 1, ..Taken::default() }));
         self.queue.lock().extra().tape = Some(tape);
     }
 
@@ -85,6 +85,10 @@ impl Session {
 
     /// Sends a response, once what led to it is written.
     pub(crate) fn release(self: &Arc<Self>, ready: Ready) {
+        if self.tape(|tape| tape.broken) == Some(true) {
+            // What it shows did not happen.
+            return drop(ready);
+        }
         match self.hand_out(Vec::new()) {
             None => ready.send(),
             Some(changes) => self.submit(changes, Then::Answer(ready.deferred()), false),
@@ -93,7 +97,7 @@ impl Session {
 
     /// What has to be written before anything leaves; `None` if there is nothing to wait for.
     fn hand_out(&self, more: Vec<Change>) -> Option<Vec<Change>> {
-        let (flow, core, at) = (self.talk(|talk| talk.flow), &self.core, micros() / 1_000);
+        let (flow, core, at) = (self.talk(|talk| talk.flow), &self.core, self.core.clock.micros() / 1_000);
         self.tape(|tape| {
             if !tape.begun && !tape.grown {
                 // A newborn's first page: nothing of it is kept yet.
@@ -248,10 +252,9 @@ impl Session {
 
     /// The journal has taken what was submitted, or has not.
     pub(super) fn settle(self: &Arc<Self>, written: Result<(), Fault>, leaves: bool) -> Result<(), Fault> {
-        let (mut breaks, mut broken) = (false, false);
+        let mut broken = false;
         self.tape(|tape| {
             tape.unwritten = tape.unwritten.saturating_sub(1);
-            breaks = written.is_err() && !tape.broken;
             tape.broken |= written.is_err();
             if written.is_ok() && tape.unwritten == 0 && tape.changes.is_empty() {
                 tape.renamed = None;
@@ -262,16 +265,14 @@ impl Session {
             self.journal().leave(self);
             self.queue.lock().peek_extra().map(|extra| extra.tape.take());
         }
-        if breaks {
-            // Its destructors are the program's: not on the writer's time.
-            let session = self.clone();
-            self.core.runtime.spawn(async move { session.undo() });
-        }
         if broken { Err(written.err().unwrap_or(Fault::Failed)) } else { written }
     }
 
     /// A step of the session could not be written, so it did not happen: it is dropped, to be rebuilt.
-    fn undo(self: &Arc<Self>) {
+    pub(super) fn undo(self: &Arc<Self>) {
+        if self.queue.lock().has_ended() {
+            return;
+        }
         tracing::debug!(session = %self.name(), "a step was undone: it could not be written");
         if let Some(old) = self.tape(|tape| tape.renamed.take()).flatten() {
             // Nobody was told the new id.

@@ -217,7 +217,22 @@ impl Submission {
             Some(session) => session.settle(written, leaves),
             None => written,
         };
-        match then {
+        if let Some(session) = session.filter(|_| written.is_err()) {
+            // First the step is undone, then the visitor is told: who comes again finds what is left.
+            let core = session.core.clone();
+            core.runtime.spawn(async move {
+                session.undo();
+                then.follow(written);
+            });
+            return;
+        }
+        then.follow(written);
+    }
+}
+
+impl Then {
+    fn follow(self, written: Result<(), Fault>) {
+        match self {
             Then::Nothing => {}
             Then::Answer(ready) if written.is_ok() => ready.send(),
             // Dropped, it answers 503.

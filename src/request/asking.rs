@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use super::Request;
 use crate::error::Error;
 use crate::hit::{Hit, Site};
+use crate::journal::Taken;
 use crate::journal::rebuilding::Replayed;
-use crate::journal::{Taken, micros};
 use crate::page::Notice;
 use crate::session::queue::Asked;
 use crate::session::{Session, Talk};
@@ -120,8 +120,9 @@ impl<'a> Asking<'a> {
 
     /// What is to be written of a hit that is taken now, where there is a journal.
     pub(super) fn to_write(&self, answer: Answered) -> Option<Box<Taken>> {
-        self.session().core.journal.as_ref()?;
-        Some(Box::new(Taken { at: micros(), answer: answer.number(), ..Taken::default() }))
+        let core = &self.session().core;
+        core.journal.as_ref()?;
+        Some(Box::new(Taken { at: core.clock.micros(), answer: answer.number(), ..Taken::default() }))
     }
 
     /// Answers a hit that was not taken. A connection that runs the session is let go before the next hit.

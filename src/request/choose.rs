@@ -21,7 +21,7 @@ use super::{Request, params};
 use crate::error::Error;
 use crate::hit::{Hit, Site};
 use crate::journal::recording::Completed;
-use crate::journal::{Blob, Taken, Verb, micros};
+use crate::journal::{Blob, Taken, Verb};
 use crate::mapper::Cut;
 use crate::page::Notice;
 use crate::reply::Preface;
@@ -436,7 +436,12 @@ fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, standing: &Standing) -> 
 fn to_write(session: &Session, answer: Answered, token: &Token) -> Option<Box<Taken>> {
     session.core.journal.as_ref()?;
     let value = Some(Blob(token.value_bytes().to_vec()));
-    Some(Box::new(Taken { at: micros(), answer: answer.number(), value, ..Taken::default() }))
+    Some(Box::new(Taken {
+        at: session.core.clock.micros(),
+        answer: answer.number(),
+        value,
+        ..Taken::default()
+    }))
 }
 
 /// A hit that is the session's if drawing its page panics or fails.

@@ -15,7 +15,7 @@ use super::Request;
 use crate::error::{BoxError, Chain, Error};
 use crate::journal::inside::Inside;
 use crate::journal::tape::{Diverged, Standing};
-use crate::journal::{Blob, Change, Effect, Outcome, micros, stable_hash};
+use crate::journal::{Blob, Change, Effect, Outcome, stable_hash};
 use crate::mapper::key::random;
 use crate::session::Session;
 
@@ -85,7 +85,7 @@ impl Request {
         let session = self.session.clone();
         async move {
             let micros_of = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
-            let until = micros().saturating_add(micros_of(time));
+            let until = session.core.clock.micros().saturating_add(micros_of(time));
             let slept = session.tape(|tape| {
                 let replayed = tape.is_replaying();
                 tape.sleep(until, place).map(|(until, over)| (until, over, replayed))
@@ -96,7 +96,7 @@ impl Request {
                 Some(Ok((_, true, _))) => return,
                 Some(Ok((until, false, replayed))) => {
                     session.goes_to_sleep(until, replayed);
-                    let left = until.saturating_sub(micros()).clamp(0, micros_of(time));
+                    let left = until.saturating_sub(session.core.clock.micros()).clamp(0, micros_of(time));
                     Duration::from_micros(u64::try_from(left).unwrap_or_default())
                 }
             };
@@ -148,7 +148,8 @@ impl Request {
                 return observed.map_err(|error| Error::effect(name, error.into()));
             }
             let outcome = write(name, observed)?;
-            session.tape(|tape| tape.record_read(name, outcome.0.clone(), micros()));
+            let at = session.core.clock.micros();
+            session.tape(|tape| tape.record_read(name, outcome.0.clone(), at));
             outcome.open(name)
         }
     }
@@ -356,7 +357,8 @@ impl Session {
     /// An effect that was done is written at once: its step may still fail. An error is a part of the step.
     fn did(self: &Arc<Self>, effect: Effect, outcome: Outcome) {
         let done = matches!(outcome, Outcome::Ok(_));
-        self.tape(|tape| tape.record_effect(effect, outcome, micros()));
+        let at = self.core.clock.micros();
+        self.tape(|tape| tape.record_effect(effect, outcome, at));
         if done {
             self.write_on();
         }
@@ -367,7 +369,7 @@ impl Session {
         let (session, wake) = (self.serial, Some(until / 1_000_000));
         let known = self.tape(|tape| {
             tape.changes.push(Change::Sleep { session, wake });
-            tape.begun
+            tape.begun || tape.grown
         });
         if known == Some(true) && !replayed {
             self.write_on();

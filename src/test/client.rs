@@ -39,7 +39,9 @@ impl Client {
 
     /// Another server in the place of this one.
     #[track_caller]
-    pub(super) fn restart(&mut self, server: Server) {
+    pub(super) fn restart(&mut self, mut server: Server) {
+        // Time that was passed by `wait` has passed for the next one too.
+        server.wall = Some(self.server().0.0.clock.micros());
         // The one that was there has written all it had, if nobody else holds it.
         self.server = None;
         self.server = Some(start(server));

@@ -58,10 +58,14 @@ impl Store for Memory {
         let mut next = BTreeMap::new();
         for change in changes {
             match change {
-                Change::Begin { session, .. } => drop(next.insert(*session, 0)),
+                Change::Begin { session, .. } if kept.sessions.contains_key(session) => {
+                    return Err(StoreError::new(Fault::Failed, "begin a session that is there"));
+                }
+                Change::Begin { session, .. } => drop(next.insert(*session, Some(0))),
+                Change::Forget { session } => drop(next.insert(*session, None)),
                 Change::Append(chunk) => {
                     let there = kept.sessions.get(&chunk.session).map(|(head, _)| head.entries);
-                    let Some(entries) = next.get(&chunk.session).copied().or(there) else {
+                    let Some(entries) = next.get(&chunk.session).copied().unwrap_or(there) else {
                         return Err(StoreError::new(Fault::Failed, "append to a session that is not there"));
                     };
                     if entries != chunk.first {
@@ -70,7 +74,7 @@ impl Store for Memory {
                             "append an entry that is not the next one",
                         ));
                     }
-                    next.insert(chunk.session, entries + chunk.count);
+                    next.insert(chunk.session, Some(entries + chunk.count));
                 }
                 _ => {}
             }
@@ -113,7 +117,7 @@ impl Store for Memory {
         };
         let mut due: Vec<Head> =
             kept.sessions.values().map(|(head, _)| head).filter(is_due).cloned().collect();
-        due.sort_by_key(|head| head.due);
+        due.sort_by_key(|head| (head.due.unwrap_or(u32::MAX), head.wake));
         due.truncate(limit);
         Ok(due)
     }

@@ -3,8 +3,11 @@
 //! Left out: that what is written survives the loss of power, and what follows from a full or broken disk. Only the
 //! store's own tests can bring that about.
 
+mod failing;
 mod lives;
 mod reopening;
+
+pub use failing::Failing;
 
 use crate::journal::{Change, Chunk, Head, State, Store, Visitor};
 
