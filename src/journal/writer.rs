@@ -51,9 +51,15 @@ impl Then {
     }
 }
 
-/// The way to the thread.
-pub(super) struct Writer {
-    line: Mutex<Option<Sender<Submission>>>,
+/// The way to the thread, or who writes at once where the store does not wait.
+pub(super) enum Writer {
+    Queue(Queue),
+    AtOnce(Mutex<Option<Scribe>>),
+}
+
+/// Where submissions wait for the thread.
+pub(super) struct Queue {
+    sender: Mutex<Option<Sender<Submission>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     waiting: Arc<AtomicUsize>,
     most: usize,
@@ -62,20 +68,50 @@ pub(super) struct Writer {
 impl Writer {
     /// At most so many submissions wait, and so many bytes are kept, as the limits say.
     pub(super) fn start(store: Arc<dyn Store>, limits: &Limits) -> Writer {
-        let most = limits.journal_queue;
-        let (sender, receiver) = mpsc::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
+        let waits = store.waits();
         let mut scribe =
             Scribe { store, bytes: limits.journal_bytes as u64, waiting: waiting.clone(), said: None };
+        if !waits {
+            return Writer::AtOnce(Mutex::new(Some(scribe)));
+        }
+        let (sender, receiver) = mpsc::channel();
         let thread = thread::Builder::new().name("continuity-journal".into());
         let thread =
             thread.spawn(move || scribe.run(&receiver)).expect("a thread can be started at the start");
-        Writer { line: Mutex::new(Some(sender)), thread: Mutex::new(Some(thread)), waiting, most }
+        let (sender, thread) = (Mutex::new(Some(sender)), Mutex::new(Some(thread)));
+        Writer::Queue(Queue { sender, thread, waiting, most: limits.journal_queue })
     }
 
-    /// Puts it in line. If the line is too long, or closed, it fails as if it could not be written.
+    /// Has it written. If the line is too long, or closed, it fails as if it could not be.
     pub(super) fn submit(&self, submission: Submission) {
-        let line = self.line.lock().expect("no code panics while it holds the line");
+        let settle = match self {
+            Writer::Queue(line) => line.submit(submission),
+            Writer::AtOnce(scribe) => {
+                let mut scribe = scribe.lock().expect("a store does not panic");
+                let written =
+                    scribe.as_mut().map_or(Err(Fault::Failed), |scribe| scribe.write_one(&submission));
+                Some((submission, written))
+            }
+        };
+        if let Some((submission, written)) = settle {
+            submission.settle(written);
+        }
+    }
+
+    /// Writes what is in line, and takes nothing more.
+    pub(super) fn close(&self) {
+        match self {
+            Writer::Queue(line) => line.close(),
+            Writer::AtOnce(scribe) => drop(scribe.lock().expect("a store does not panic").take()),
+        }
+    }
+}
+
+impl Queue {
+    /// Puts it in line; what is refused comes back.
+    fn submit(&self, submission: Submission) -> Option<(Submission, Result<(), Fault>)> {
+        let line = self.sender.lock().expect("no code panics while it holds the line");
         let room = self.waiting.fetch_add(1, Ordering::Relaxed) < self.most;
         let refused = match &*line {
             Some(line) if room || submission.changes.is_empty() => {
@@ -84,15 +120,14 @@ impl Writer {
             _ => Some(submission),
         };
         drop(line);
-        if let Some(submission) = refused {
+        refused.map(|submission| {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
-            submission.settle(Err(Fault::Failed));
-        }
+            (submission, Err(Fault::Failed))
+        })
     }
 
-    /// Writes what is in line, and takes nothing more.
-    pub(super) fn close(&self) {
-        drop(self.line.lock().expect("no code panics while it holds the line").take());
+    fn close(&self) {
+        drop(self.sender.lock().expect("no code panics while it holds the line").take());
         let thread = self.thread.lock().expect("no code panics while it holds the thread").take();
         if let Some(thread) = thread.filter(|writer| writer.thread().id() != thread::current().id())
             && thread.join().is_err()
@@ -108,8 +143,8 @@ impl Drop for Writer {
     }
 }
 
-/// The thread's own.
-struct Scribe {
+/// Who writes.
+pub(super) struct Scribe {
     store: Arc<dyn Store>,
     /// Bytes that it may take.
     bytes: u64,
@@ -129,6 +164,13 @@ impl Scribe {
             self.waiting.fetch_sub(group.len(), Ordering::Relaxed);
             self.write(group);
         }
+    }
+
+    fn write_one(&mut self, submission: &Submission) -> Result<(), Fault> {
+        if submission.is_of_a_broken_session() {
+            return Err(Fault::Failed);
+        }
+        self.store(&submission.changes)
     }
 
     fn write(&mut self, mut group: Vec<Submission>) {

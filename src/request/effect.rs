@@ -147,10 +147,7 @@ impl Request {
             if then.is_none() {
                 return observed.map_err(|error| Error::effect(name, error.into()));
             }
-            let outcome = write(name, observed)?;
-            let at = session.core.clock.micros();
-            session.tape(|tape| tape.record_read(name, outcome.0.clone(), at));
-            outcome.open(name)
+            session.observed(name, write(name, observed)?)
         }
     }
 
@@ -265,9 +262,7 @@ impl Request {
             };
             let key = Key::of(session.core.journal().key_of(session.serial, &effect));
             let acted = Inside::new(session.clone(), async { act(key).await }).await;
-            let outcome = write(name, acted)?;
-            session.did(effect, outcome.0.clone());
-            outcome.open(name)
+            session.did(effect, name, write(name, acted)?)
         }
     }
 }
@@ -355,13 +350,25 @@ impl Session {
     }
 
     /// An effect that was done is written at once: its step may still fail. An error is a part of the step.
-    fn did(self: &Arc<Self>, effect: Effect, outcome: Outcome) {
-        let done = matches!(outcome, Outcome::Ok(_));
+    fn did<T: DeserializeOwned>(
+        self: &Arc<Self>,
+        effect: Effect,
+        name: &'static str,
+        written: Written,
+    ) -> Result<T, Error> {
         let at = self.core.clock.micros();
-        self.tape(|tape| tape.record_effect(effect, outcome, at));
-        if done {
+        self.tape(|tape| tape.record_effect(effect, written.0.clone(), at));
+        if matches!(written.0, Outcome::Ok(_)) {
             self.write_on();
         }
+        written.open(name)
+    }
+
+    /// Records what was observed.
+    fn observed<T: DeserializeOwned>(&self, name: &'static str, written: Written) -> Result<T, Error> {
+        let at = self.core.clock.micros();
+        self.tape(|tape| tape.record_read(name, written.0.clone(), at));
+        written.open(name)
     }
 
     /// Has the store know when the session wants to go on.

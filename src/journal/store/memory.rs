@@ -55,30 +55,7 @@ impl Store for Memory {
     fn write(&self, changes: &[Change]) -> Result<(), StoreError> {
         let mut kept = self.kept();
         // All or none: look first.
-        let mut next = BTreeMap::new();
-        for change in changes {
-            match change {
-                Change::Begin { session, .. } if kept.sessions.contains_key(session) => {
-                    return Err(StoreError::new(Fault::Failed, "begin a session that is there"));
-                }
-                Change::Begin { session, .. } => drop(next.insert(*session, Some(0))),
-                Change::Forget { session } => drop(next.insert(*session, None)),
-                Change::Append(chunk) => {
-                    let there = kept.sessions.get(&chunk.session).map(|(head, _)| head.entries);
-                    let Some(entries) = next.get(&chunk.session).copied().unwrap_or(there) else {
-                        return Err(StoreError::new(Fault::Failed, "append to a session that is not there"));
-                    };
-                    if entries != chunk.first {
-                        return Err(StoreError::new(
-                            Fault::Failed,
-                            "append an entry that is not the next one",
-                        ));
-                    }
-                    next.insert(chunk.session, Some(entries + chunk.count));
-                }
-                _ => {}
-            }
-        }
+        kept.check(changes)?;
         for change in changes {
             kept.apply(change);
         }
@@ -128,6 +105,10 @@ impl Store for Memory {
         Ok(above.take(limit).map(|(_, (head, _))| head.clone()).collect())
     }
 
+    fn waits(&self) -> bool {
+        false
+    }
+
     fn bytes(&self) -> u64 {
         self.kept().sessions.values().map(|(head, _)| head.bytes).sum()
     }
@@ -138,6 +119,35 @@ impl Store for Memory {
 }
 
 impl Kept {
+    /// Whether all of it can be applied.
+    fn check(&self, changes: &[Change]) -> Result<(), StoreError> {
+        let mut next = BTreeMap::new();
+        for change in changes {
+            match change {
+                Change::Begin { session, .. } if self.sessions.contains_key(session) => {
+                    return Err(StoreError::new(Fault::Failed, "begin a session that is there"));
+                }
+                Change::Begin { session, .. } => drop(next.insert(*session, Some(0))),
+                Change::Forget { session } => drop(next.insert(*session, None)),
+                Change::Append(chunk) => {
+                    let there = self.sessions.get(&chunk.session).map(|(head, _)| head.entries);
+                    let Some(entries) = next.get(&chunk.session).copied().unwrap_or(there) else {
+                        return Err(StoreError::new(Fault::Failed, "append to a session that is not there"));
+                    };
+                    if entries != chunk.first {
+                        return Err(StoreError::new(
+                            Fault::Failed,
+                            "append an entry that is not the next one",
+                        ));
+                    }
+                    next.insert(chunk.session, Some(entries + chunk.count));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     fn apply(&mut self, change: &Change) {
         let session = match change {
             Change::Begin { session, visitor, label, flow } => {

@@ -237,6 +237,12 @@ pub trait Store: Send + Sync + 'static {
     /// Bytes that it takes.
     fn bytes(&self) -> u64;
 
+    /// Whether [`write`](Store::write) may wait, as for a disk: then a thread of its own calls it. Else it is called at
+    /// once, wherever something is to be written.
+    fn waits(&self) -> bool {
+        true
+    }
+
     /// Notes that a session is being rebuilt, or that in this slot none is any more. Survives the death of the process,
     /// if the store does, and need not survive the loss of power. Slots are below [`SLOTS`].
     fn mark(&self, slot: usize, session: Option<u64>);

@@ -86,6 +86,10 @@ impl<S: Store> Store for Failing<S> {
         self.store.list(after, limit)
     }
 
+    fn waits(&self) -> bool {
+        self.store.waits()
+    }
+
     fn bytes(&self) -> u64 {
         self.store.bytes()
     }
