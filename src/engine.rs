@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -60,6 +60,8 @@ pub(crate) struct Core {
     #[cfg(feature = "multipart")]
     pub(crate) spool: Arc<crate::intake::spool::Spool>,
     pub(crate) journal: Option<Journal>,
+    /// How long those may be idle that a journal cannot keep as they are.
+    pub(crate) idle_unkept: Duration,
     pub(crate) clock: Clock,
     pub(crate) gate: Gate,
     pub(crate) runtime: tokio::runtime::Handle,

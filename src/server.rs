@@ -249,6 +249,7 @@ impl Server {
         self.check()?;
         // The root first; of the mounts the longest first, so that the first that fits is the right one.
         self.flows[1..].sort_by_key(|flow| std::cmp::Reverse(flow.mount().len()));
+        let idle_unkept = self.limits.idle;
         let journal = self.open_journal();
         let secret = journal.as_ref().map(Journal::secret);
         let core = Arc::new(Core {
@@ -256,6 +257,7 @@ impl Server {
             seal: secret.map_or_else(Seal::new, Seal::of),
             clock: Clock::new(journal.as_ref().map_or(0, |journal| journal.start), self.wall),
             journal,
+            idle_unkept,
             kept: KeptPages::new(self.limits.kept_page, self.limits.kept_pages),
             flows: self.flows,
             apps: self.apps,
@@ -281,6 +283,7 @@ impl Server {
             runtime: tokio::runtime::Handle::current(),
         });
         core.count_deaths();
+        core.date_orphans();
         core.start_reaper();
         watcher::enrol(&core);
         Ok(Owned(Engine(core)))

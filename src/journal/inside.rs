@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use tracing::subscriber::{DefaultGuard, NoSubscriber};
+use tracing::dispatcher::{self, DefaultGuard, Dispatch};
 
 use crate::session::Session;
 
@@ -31,7 +31,7 @@ impl Drop for Hush {
 
 /// From here on what this thread logs goes nowhere.
 pub(crate) fn hush() -> Hush {
-    let guard = tracing::subscriber::set_default(NoSubscriber::default());
+    let guard = dispatcher::set_default(&Dispatch::none());
     HUSH.with(|hush| *hush.borrow_mut() = Some(guard));
     Hush
 }

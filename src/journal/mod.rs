@@ -90,7 +90,7 @@ impl Journal {
             number: opened.journal,
             visitors: SipHasher24::new_with_key(&derive(&secret, b"journal visitor")),
             secret,
-            start: opened.clock + CLOCK + 1,
+            start: opened.clock + 2 * CLOCK + 1,
             marked: opened.marked,
             build: build(),
             secrets,

@@ -12,6 +12,8 @@ use crate::log::Line;
 use crate::mapper::reap::seconds;
 use crate::session::Session;
 
+/// Sessions that are listed at once.
+const A_PAGE: usize = 1_000;
 /// Sessions that are seen to in one second, of those whose time has come.
 const A_SECOND: usize = 64;
 
@@ -20,7 +22,17 @@ impl Core {
     pub(crate) fn tend_journal(self: &Arc<Self>, now: u32) {
         let Some(journal) = &self.journal else { return };
         for session in self.table.resting(now, seconds(self.limits.park)) {
-            self.park(&session);
+            if !self.park(&session) {
+                session.settle_in();
+            }
+        }
+        for session in self.table.resting(now, seconds(self.idle_unkept)) {
+            // It could not come back as it is: what can be kept of it is written already.
+            if session.tape(|tape| tape.strayed && tape.unwritten == 0) == Some(true) && !session.is_at_work()
+            {
+                session.leave_memory();
+                journal.leave(&session);
+            }
         }
         let surplus = self.table.alive().saturating_sub(self.limits.in_memory);
         if surplus > 0 {
@@ -37,10 +49,9 @@ impl Core {
         let journal = self.journal();
         let task = session.queue.take_resting(|talk, extra| {
             let tape = extra.and_then(|extra| extra.tape.as_deref_mut());
-            talk.current.is_none() && tape.is_some_and(|tape| tape.rests())
+            tape.filter(|tape| talk.current.is_none() && tape.rests()).map(|tape| tape.stays = true).is_some()
         });
         let Some(task) = task else { return false };
-        session.tape(|tape| tape.stays = true);
         let due = self.clock.now().saturating_add(seconds(self.limits.idle));
         let park = vec![Change::Park { session: session.serial, due }];
         journal.submit(
@@ -92,6 +103,11 @@ impl Core {
                         Change::Sleep { session, wake: None }
                     });
                 }
+                State::Live if !self.flows.iter().any(|flow| flow.mount() == head.flow) => {
+                    tracing::warn!(session = %format_args!("{session:x}"), flow = head.flow, "there is no such flow any more: the session cannot go on");
+                    let due = now.saturating_add(seconds(self.limits.ended));
+                    changes.push(Change::End { session, state: State::Quarantined, due });
+                }
                 State::Live => {
                     let Some(session) = self.rebuild_unasked(head).await else { continue };
                     if over {
@@ -104,6 +120,40 @@ impl Core {
         }
         if !changes.is_empty() {
             self.journal().submit(Submission { changes, ..Submission::default() }, now);
+        }
+    }
+
+    /// After a crash nobody has said when the time of those is over that were in memory: from now on it runs.
+    pub(crate) fn date_orphans(self: &Arc<Self>) {
+        if self.journal.is_none() {
+            return;
+        }
+        let core = self.clone();
+        self.runtime.spawn(async move {
+            let mut after = 0;
+            loop {
+                let store = core.journal().store.clone();
+                let heads = match blocking(move || store.list(after, A_PAGE)).await {
+                    Ok(heads) => heads,
+                    Err(error) => {
+                        return tracing::error!(error = %Line(Chain(&error)), "the journal cannot be listed");
+                    }
+                };
+                let Some(last) = heads.last() else { return };
+                after = last.session;
+                core.date(&heads);
+            }
+        });
+    }
+
+    fn date(&self, heads: &[Head]) {
+        let due = self.clock.now().saturating_add(seconds(self.limits.idle));
+        let orphans = heads.iter().filter(|head| {
+            head.state == State::Live && head.due.is_none() && !self.journal().has(head.session)
+        });
+        let changes: Vec<_> = orphans.map(|head| Change::Park { session: head.session, due }).collect();
+        if !changes.is_empty() {
+            self.journal().submit(Submission { changes, ..Submission::default() }, self.clock.now());
         }
     }
 

@@ -157,7 +157,18 @@ impl Core {
         };
         match wound {
             Ok((tape, first)) => session.replay(tape, &first).await,
-            Err(error) => self.quarantine(&session, &Chain(&error).to_string()),
+            Err(error) if error.fault() == Fault::Damaged => {
+                self.quarantine(&session, &Chain(&error).to_string());
+            }
+            Err(error) => {
+                tracing::error!(session = %session.name(), error = %Line(Chain(&error)), "a session cannot be read");
+                self.put_back(&session);
+            }
+        }
+        // What it has lost is written down, and who was told before is not told again.
+        session.write_on();
+        if session.tape(|tape| tape.told) == Some(true) {
+            self.tell(vec![session.clone()]);
         }
         if marked.is_some() {
             journal.store.mark(slot, None);
@@ -168,6 +179,15 @@ impl Core {
         }
         journal.slots().push(slot);
         drop(place);
+    }
+
+    /// A session that could not be read this time.
+    fn put_back(&self, session: &Arc<Session>) {
+        let hits = session.queue.close_running();
+        session.queue.end();
+        self.table.remove(session);
+        self.journal().leave(session);
+        hits.into_iter().for_each(|hit| self.busy(hit, UNREACHABLE));
     }
 
     /// A session that cannot be rebuilt: its visitor is told, and it is kept for who wants to know why.

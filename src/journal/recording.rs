@@ -238,6 +238,18 @@ impl Session {
         self.tape(|tape| seal(tape, Some(hit), core));
     }
 
+    /// A session that has been visited again, and took nothing yet: from here on it is kept.
+    pub(crate) fn settle_in(self: &Arc<Self>) {
+        let young = self.tape(|tape| {
+            let young = !tape.begun && !tape.grown && !tape.strayed;
+            tape.grown |= young;
+            young
+        });
+        if young == Some(true) {
+            self.write_on();
+        }
+    }
+
     /// Writes the hit in hand to the tape, if it is not there yet.
     pub(crate) fn seal_hit(&self) {
         let core = &self.core;

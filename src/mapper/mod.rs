@@ -149,11 +149,12 @@ impl Core {
     /// A hit for a session that takes no more: its tombstone answers, or a new session does.
     #[cold]
     fn deliver_late(self: &Arc<Self>, session: &Arc<Session>, hit: Box<Hit>) {
-        let (ended, applied, flow) = {
+        let (ended, decided, applied, flow) = {
             let state = session.queue.lock();
-            (state.has_ended(), state.talk.applied, state.talk.flow)
+            (state.has_ended(), state.is_dying(), state.talk.applied, state.talk.flow)
         };
-        if session.tape(|tape| tape.stays) == Some(true) {
+        if session.tape(|tape| tape.stays || !decided) == Some(true) {
+            // It leaves memory, or it is about to be said whether it does.
             let (ids, label) = (vec![session.visitor()], session.label);
             return self.recall(Recall { ids, known: None, flow, label, hit });
         }

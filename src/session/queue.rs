@@ -277,6 +277,11 @@ impl<L: Load> State<L> {
         self.answered = self.runner == Runner::Inline;
     }
 
+    /// It ends, and that is decided.
+    pub(crate) fn is_dying(&self) -> bool {
+        self.fate >= Fate::Dying
+    }
+
     pub(crate) fn has_ended(&self) -> bool {
         self.fate == Fate::Ended
     }

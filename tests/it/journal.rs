@@ -11,6 +11,7 @@ use continuity::test::Browser;
 use continuity::test::store::Failing;
 
 use crate::examples::gallery::shelf::{addtwo, counter};
+use crate::log::Log;
 
 fn server(store: &Memory) -> Server {
     Server::new(counter::counter).journal(store.clone())
@@ -658,4 +659,65 @@ async fn line_14_a_new_id_that_could_not_be_written_is_none() {
     browser.back().get("/").await.shows("log in");
     browser.follow("log in").await.shows("Welcome");
     assert_ne!(browser.cookie("sid"), id);
+}
+
+#[tokio::test]
+async fn r58_what_is_not_what_was_recorded_is_quarantined_with_a_report() {
+    let (store, log) = (Memory::new(), Log::listen());
+    let server = |start: usize| {
+        let calls = Arc::new(AtomicUsize::new(start));
+        Server::new(asks_by_a_counter).app(calls).journal(store.clone())
+    };
+    let mut browser = Browser::of(server(0));
+    browser.get("/").await.follow("on").await.shows("Really?");
+    browser.restart(server(1)).follow("Yes").await.shows("cannot be restored");
+    let report = log.text();
+    assert!(report.contains("quarantined") && report.contains("asks by Choose"), "{report}");
+    browser.follow("Go on").await.status(200).shows("on");
+}
+
+async fn asks_by_a_counter(mut req: Request) -> Result<()> {
+    let calls: Arc<Arc<AtomicUsize>> = req.app();
+    loop {
+        if calls.fetch_add(1, Ordering::Relaxed) % 2 == 1 {
+            req.confirm("Really?").await?;
+        }
+        req.choose(|c| html! { (c.link("on", 1u8)) }).await?;
+    }
+}
+
+#[tokio::test]
+async fn line_16_what_is_awaited_beside_the_verbs_is_named() {
+    async fn waits(mut req: Request) -> Result<()> {
+        loop {
+            req.choose(|c| html! { (c.link("on", ())) }).await?;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let log = Log::listen();
+    let mut browser = Browser::of(Server::new(waits).journal(Memory::new()));
+    browser.get("/").await.follow("on").await.follow("on").await;
+    let said = log.text();
+    assert_eq!(said.matches("no verb").count(), 1, "{said}");
+    assert!(said.contains("tests/it/journal.rs:"), "{said}");
+}
+
+#[tokio::test]
+async fn replays_are_hushed() {
+    async fn logs(mut req: Request) -> Result<()> {
+        for count in 0.. {
+            tracing::warn!(target: "continuity::test", count, "counting");
+            req.choose(|c| html! { (count) (c.link("on", ())) }).await?;
+        }
+        Ok(())
+    }
+    let (store, log) = (Memory::new(), Log::listen());
+    let server = || Server::new(logs).journal(store.clone());
+    let mut browser = Browser::of(server());
+    browser.get("/").await.follow("on").await.follow("on").await;
+    assert_eq!(log.text().matches("counting").count(), 3);
+    browser.restart(server()).reload().await.shows("2");
+    assert_eq!(log.text().matches("counting").count(), 3);
+    browser.follow("on").await;
+    assert_eq!(log.text().matches("counting").count(), 4);
 }

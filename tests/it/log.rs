@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 /// Everything that is logged on this thread while it lives, down to the finest level.
 pub struct Log {
@@ -24,6 +24,9 @@ pub struct Entry {
 
 impl Log {
     pub fn listen() -> Log {
+        // While there is one listener only, what the other threads do decides what is logged at all.
+        static ANOTHER: OnceLock<Dispatch> = OnceLock::new();
+        ANOTHER.get_or_init(|| Dispatch::new(Listener(Arc::default())));
         let entries = Arc::default();
         let guard = tracing::subscriber::set_default(Listener(Arc::clone(&entries)));
         Log { entries, _guard: guard }
