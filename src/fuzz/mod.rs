@@ -9,15 +9,16 @@ mod params;
 pub use multipart::multipart;
 pub use params::{token, urlencoded};
 
-use crate::{adapter, files, mapper};
+use crate::{adapter, files, journal, mapper};
 
 /// Panics where something does not hold for these bytes.
 pub type Check = fn(&[u8]);
 
 /// All of them, by the names of their programs in `fuzz/targets` and their folders in `fuzz/corpus`.
-pub const TARGETS: [(&str, Check); 9] = [
+pub const TARGETS: [(&str, Check); 10] = [
     ("chunks", chunks),
     ("cookie", cookie),
+    ("entries", entries),
     ("forwarded", forwarded),
     ("head", head),
     ("multipart", multipart),
@@ -40,6 +41,11 @@ pub fn chunks(bytes: &[u8]) {
 /// `Cookie` fields, one a line.
 pub fn cookie(bytes: &[u8]) {
     mapper::fuzz::cookie(bytes);
+}
+
+/// Entries of a journal.
+pub fn entries(bytes: &[u8]) {
+    journal::fuzz::entries(bytes);
 }
 
 /// Fields with their names, one a line.

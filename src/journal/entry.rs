@@ -227,6 +227,23 @@ impl Entry {
             .expect("an entry has nothing that CBOR lacks, and memory takes all bytes");
     }
 
+    /// Entries, one after the other.
+    pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>, BoxError> {
+        let mut reader = minicbor_serde::Deserializer::new(bytes);
+        let mut entries = Vec::new();
+        while reader.decoder().position() < bytes.len() {
+            let entry = Entry::deserialize(&mut reader)?;
+            if let Entry::Program { format, .. } = entry
+                && format > FORMAT
+            {
+                let why = format!("they are of format {format}, and this program reads up to {FORMAT}");
+                return Err(why.into());
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
     /// All entries of a chunk.
     pub(crate) fn read_all(chunk: &Chunk) -> Result<Vec<Entry>, StoreError> {
         let broken = |why: &dyn fmt::Display| {
@@ -234,18 +251,7 @@ impl Entry {
             let what = format!("session {session:x}: the entries from {first} on cannot be read: {why}");
             StoreError::new(Fault::Damaged, what)
         };
-        let mut reader = minicbor_serde::Deserializer::new(&chunk.entries);
-        let mut entries = Vec::new();
-        while reader.decoder().position() < chunk.entries.len() {
-            let entry = Entry::deserialize(&mut reader).map_err(|error| broken(&error))?;
-            if let Entry::Program { format, .. } = entry
-                && format > FORMAT
-            {
-                let why = format!("they are of format {format}, and this program reads up to {FORMAT}");
-                return Err(broken(&why));
-            }
-            entries.push(entry);
-        }
+        let entries = Entry::read(&chunk.entries).map_err(|error| broken(&error))?;
         if entries.len() as u64 != chunk.count {
             return Err(broken(&format!("there are {}, not {}", entries.len(), chunk.count)));
         }

@@ -5,6 +5,8 @@
 //! in memory is found and played again by [`rebuilding`]; [`parking`] puts those that rest out of memory.
 
 mod entry;
+#[cfg(any(test, continuity_fuzz))]
+pub(crate) mod fuzz;
 mod headers;
 mod hits;
 pub(crate) mod inside;
