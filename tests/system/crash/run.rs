@@ -1,0 +1,211 @@
+//! One journal in its folder, and the program that runs on it, again and again, perhaps under strace.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::checker::effects_are_single;
+use super::clients::Visitor;
+use super::program::{FLOWS, FOLDER, NAME};
+use crate::folder::Folder;
+
+/// Longer than anything takes here.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A journal, and who visits.
+pub struct Bench {
+    pub folder: Folder,
+    pub visitors: Vec<Visitor>,
+}
+
+/// The program while it runs. Killed when dropped.
+pub struct Process {
+    child: Child,
+    /// The program's own number: the child may be strace.
+    id: Option<u32>,
+    pub address: String,
+    log: PathBuf,
+}
+
+/// What is brought about: strace's word for it, like `fsync:error=EIO:when=3`.
+#[derive(Clone, Default)]
+pub struct Fault(pub Option<String>);
+
+impl Fault {
+    pub fn none() -> Fault {
+        Fault(None)
+    }
+
+    /// The process is killed when one of its threads enters one of these calls for the `number`th time.
+    pub fn kill(calls: &str, number: u64) -> Fault {
+        Fault(Some(format!("{calls}:signal=KILL:when={number}")))
+    }
+}
+
+impl Bench {
+    pub fn new(visitors: u64) -> Bench {
+        Bench { folder: Folder::new("crash"), visitors: (0..visitors).map(Visitor::new).collect() }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.0.join(name)
+    }
+
+    /// Starts the program; `Err` with what it logged if it ended instead.
+    pub fn start(&self, fault: &Fault) -> Result<Process, String> {
+        self.start_with(fault, |_| {})
+    }
+
+    pub fn start_with(&self, fault: &Fault, change: impl FnOnce(&mut Command)) -> Result<Process, String> {
+        let (said, log) = (self.path("address"), self.path("log"));
+        drop(fs::remove_file(&said));
+        let mut command = command(fault);
+        command.args(["--exact", NAME, "--ignored", "--nocapture"]).env(FOLDER, &self.folder.0);
+        let errors = fs::File::create(&log).expect("a log can be made");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
+        change(&mut command);
+        let child = command.spawn().expect("the program can be started (Debian: strace)");
+        let mut process = Process { child, id: None, address: String::new(), log };
+        let start = Instant::now();
+        loop {
+            if let Ok(line) = fs::read_to_string(&said) {
+                let (id, address) = line.split_once(' ').expect("two words");
+                (process.id, process.address) = (id.parse().ok(), address.to_owned());
+                return Ok(process);
+            }
+            if !process.runs() {
+                return Err(process.log());
+            }
+            assert!(start.elapsed() < PATIENCE, "it neither starts nor ends: {}", process.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// All visitors hit all their sessions, so often or until the program is gone.
+    pub fn visit(&mut self, process: &Process, rounds: usize) {
+        let before = self.counts()[2];
+        for _ in 0..rounds {
+            for flow in 0..FLOWS.len() {
+                for visitor in &mut self.visitors {
+                    let hit = visitor.hit(&process.address, flow);
+                    hit.unwrap_or_else(|why| panic!("{why}\n{}", process.log()));
+                }
+            }
+            if self.counts()[2] > before {
+                return;
+            }
+        }
+    }
+
+    /// Starts the program once more, and looks whether all is as it was told.
+    pub fn check(&mut self) {
+        let process = self.start(&Fault::none()).unwrap_or_else(|log| panic!("it does not start: {log}"));
+        for visitor in &mut self.visitors {
+            visitor.look(&process.address).unwrap_or_else(|why| panic!("{why}\n{}", process.log()));
+        }
+        let log = process.log();
+        assert!(!log.contains("panicked") && !log.contains("ERROR"), "{log}");
+        drop(process);
+        self.check_effects();
+    }
+
+    fn check_effects(&self) {
+        let noted = fs::read_to_string(self.path("outside")).unwrap_or_default();
+        let pair = |line: &str| line.split_once(' ').map(|(word, key)| (word.to_owned(), key.to_owned()));
+        let noted: Vec<_> = noted.lines().filter_map(pair).collect();
+        for visitor in &self.visitors {
+            let single = effects_are_single(&noted, &visitor.sessions[2].history.words);
+            single.unwrap_or_else(|why| panic!("{why}"));
+        }
+    }
+
+    /// Hits that were answered, answered by an error, not answered.
+    pub fn counts(&self) -> [usize; 3] {
+        let mut counts = [0; 3];
+        for visitor in &self.visitors {
+            counts.iter_mut().zip(visitor.counts).for_each(|(all, more)| *all += more);
+        }
+        counts
+    }
+}
+
+fn command(fault: &Fault) -> Command {
+    let program = std::env::current_exe().expect("a test knows where it is");
+    let Some(fault) = &fault.0 else { return Command::new(program) };
+    let calls = fault.split(':').next().expect("calls come first");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null"]);
+    strace.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={fault}")]).arg(program);
+    strace
+}
+
+impl Process {
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_none()
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Sends the program a signal, by its name without SIG.
+    pub fn signal(&self, signal: &str) {
+        let Some(id) = self.id else { return };
+        let mut kill = Command::new("kill");
+        kill.args(["-s", signal, &id.to_string()]).stderr(Stdio::null());
+        // It may be gone already.
+        drop(kill.status());
+    }
+
+    /// Waits for the end.
+    pub fn ended(mut self) -> std::process::ExitStatus {
+        let start = Instant::now();
+        while self.runs() {
+            assert!(start.elapsed() < PATIENCE, "it still runs: {}", self.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        self.id = None;
+        self.child.wait().expect("it is our child")
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub fn stop(self) -> String {
+        self.signal("TERM");
+        let log = self.log.clone();
+        let status = self.ended();
+        assert_eq!((status.code(), status.signal()), (Some(0), None), "it stops well");
+        fs::read_to_string(log).unwrap_or_default()
+    }
+
+    pub fn kill(self) {
+        self.signal("KILL");
+        drop(self.ended());
+    }
+
+    /// A number of `/proc/…/status`, in KiB or as it is.
+    pub fn status(&self, name: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.id.expect("it runs"));
+        let status = fs::read_to_string(path).expect("a process has a status");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel tells it");
+        line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
+    }
+
+    /// Files it has open.
+    pub fn files(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.id.expect("it runs"));
+        fs::read_dir(path).expect("a process has files").count()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.signal("KILL");
+        // strace ends with the program.
+        if self.id.is_none() {
+            drop(self.child.kill());
+        }
+        drop(self.child.wait());
+    }
+}
