@@ -12,6 +12,8 @@ mod compression;
 mod ending;
 mod examples;
 mod failing;
+#[cfg(feature = "sqlite")]
+mod faults;
 mod files;
 mod flows;
 mod journal;

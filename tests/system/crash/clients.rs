@@ -10,6 +10,9 @@ use super::program::FLOWS;
 /// Longer than anything takes here, shorter than a test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What the page of a session that cannot be rebuilt says.
+const QUARANTINED: &str = "Where you were cannot be restored.";
+
 /// What came of a request.
 #[derive(Debug)]
 pub enum Came {
@@ -35,11 +38,14 @@ pub struct Seen {
     /// Words and addresses of the links of the last page.
     links: Vec<(String, String)>,
     next: usize,
+    /// How often it was said that it could not be restored.
+    pub quarantined: usize,
 }
 
 impl Visitor {
     pub fn new(name: u64) -> Visitor {
-        let seen = |flow| Seen { flow, history: History::default(), links: Vec::new(), next: 0 };
+        let seen =
+            |flow| Seen { flow, history: History::default(), links: Vec::new(), next: 0, quarantined: 0 };
         Visitor { name, cookie: None, sessions: FLOWS.map(seen).into(), counts: [0; 3] }
     }
 
@@ -63,6 +69,11 @@ impl Visitor {
             self.sessions[flow].learn(&came, false)?;
         }
         Ok(())
+    }
+
+    /// How many of the sessions could not be restored.
+    pub fn quarantined(&self) -> usize {
+        self.sessions.iter().map(|seen| seen.quarantined).sum()
     }
 
     pub fn get(&mut self, address: &str, target: &str) -> Came {
@@ -132,6 +143,12 @@ impl Seen {
 
     fn learn(&mut self, came: &Came, word: bool) -> Result<(), String> {
         let Came::Answer { status, text } = came else { return Ok(()) };
+        if text.contains(QUARANTINED) {
+            // Explicit: it is over, and another one begins.
+            (self.history, self.quarantined) = (History::default(), self.quarantined + 1);
+            self.links.clear();
+            return Ok(());
+        }
         let Some((told, mark)) = told(text) else {
             // An error is explicit; nobody knows whether the word is in.
             let explicit = matches!(status, 400.. | 303);

@@ -18,6 +18,8 @@ use super::checker::Told;
 pub const NAME: &str = "crash::program::runs_as_a_process_of_its_own";
 /// Names the folder in the environment.
 pub const FOLDER: &str = "CRASH_FOLDER";
+/// Where the journal is, in the folder: what is there may be a disk of its own.
+pub const JOURNAL: &str = "disk/journal";
 /// How many sessions may be in memory, and after how many seconds they are parked.
 pub const IN_MEMORY: &str = "CRASH_IN_MEMORY";
 pub const PARK: &str = "CRASH_PARK";
@@ -124,7 +126,7 @@ impl tracing::Subscriber for Log {
 }
 
 async fn serve(folder: &Path) -> Result<()> {
-    let server = server(folder, Sqlite::open(folder.join("journal"))?);
+    let server = server(folder, Sqlite::open(folder.join(JOURNAL))?);
     let bound = server.listen(Http::on("127.0.0.1:0")).bind().await?;
     let said = format!("{} {}", std::process::id(), bound.addresses()[0]);
     fs::write(folder.join("saying"), said).and_then(|()| {
