@@ -22,6 +22,8 @@ mod log;
 mod mapping;
 mod mistakes;
 mod output;
+#[cfg(feature = "sqlite")]
+mod promises;
 mod properties;
 mod proxies;
 mod purpose;

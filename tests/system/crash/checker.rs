@@ -67,19 +67,26 @@ impl History {
 
     /// The open words that lead there: in order, some perhaps left out.
     fn explain(&self, told: Told, applied: bool) -> Option<Vec<String>> {
-        assert!(self.open.len() < 16, "too many hits without an answer: {:?}", self.open);
-        let choices = (0..1_u32 << self.open.len()).map(|choice| self.some(choice));
-        let mut fitting = choices.filter(|words| {
-            let last = !applied || (!words.is_empty() && words.last() == self.open.last());
-            last && words.iter().fold(self.told, |told, word| told.with(word)) == told
-        });
-        fitting.next()
+        let words = lead(self.told, told, &self.open)?;
+        let last = !words.is_empty() && words.last() == self.open.last();
+        (last || !applied).then_some(words)
     }
+}
 
-    fn some(&self, choice: u32) -> Vec<String> {
-        let open = self.open.iter().enumerate().filter(|(place, _)| choice >> place & 1 == 1);
-        open.map(|(_, word)| word.clone()).collect()
+/// Words out of these, in order, that lead from there to here.
+fn lead(from: Told, to: Told, words: &[String]) -> Option<Vec<String>> {
+    if from == to {
+        return Some(Vec::new());
     }
+    let missing = usize::try_from(to.n.checked_sub(from.n)?).ok()?;
+    if missing == 0 || missing > words.len() {
+        return None;
+    }
+    words.iter().enumerate().find_map(|(place, word)| {
+        let mut found = lead(from.with(word), to, &words[place + 1..])?;
+        found.insert(0, word.clone());
+        Some(found)
+    })
 }
 
 /// What effects were noted outside, each as a word and the key that it came with: each word that is in a session was

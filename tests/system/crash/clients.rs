@@ -40,12 +40,23 @@ pub struct Seen {
     next: usize,
     /// How often it was said that it could not be restored.
     pub quarantined: usize,
+    /// Where it then begins.
+    onward: Option<String>,
+    /// The error that was answered last.
+    pub error: Option<String>,
 }
 
 impl Visitor {
     pub fn new(name: u64) -> Visitor {
-        let seen =
-            |flow| Seen { flow, history: History::default(), links: Vec::new(), next: 0, quarantined: 0 };
+        let seen = |flow| Seen {
+            flow,
+            history: History::default(),
+            links: Vec::new(),
+            next: 0,
+            quarantined: 0,
+            onward: None,
+            error: None,
+        };
         Visitor { name, cookie: None, sessions: FLOWS.map(seen).into(), counts: [0; 3] }
     }
 
@@ -121,6 +132,9 @@ impl Seen {
     /// Where to go now, and with which word.
     fn choose(&mut self, visitor: u64) -> (String, Option<String>) {
         self.next += 1;
+        if let Some(onward) = self.onward.take() {
+            return (onward, None);
+        }
         if self.flow != FLOWS[1] {
             // A session begins with its first page.
             if self.history.is_new() && self.next % 2 == 1 {
@@ -146,12 +160,15 @@ impl Seen {
         if text.contains(QUARANTINED) {
             // Explicit: it is over, and another one begins.
             (self.history, self.quarantined) = (History::default(), self.quarantined + 1);
+            let onward = text.split_once("<a href=\"").and_then(|(_, rest)| rest.split('"').next());
+            self.onward = onward.map(str::to_owned);
             self.links.clear();
             return Ok(());
         }
         let Some((told, mark)) = told(text) else {
             // An error is explicit; nobody knows whether the word is in.
             let explicit = matches!(status, 400.. | 303);
+            self.error = Some(format!("{status} {text}"));
             return if explicit { Ok(()) } else { Err(format!("neither page nor error: {status} {text}")) };
         };
         // A newborn that is gone begins anew, and says so.
