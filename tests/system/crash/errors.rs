@@ -10,7 +10,7 @@ const STOPPED: &str = "the journal takes nothing more";
 
 /// What fails: the call and the error, and how often in a row.
 fn failing(call: &str, error: &str, first: u64, times: u64) -> Fault {
-    Fault(Some(format!("{call}:error={error}:when={first}..{}", first + times - 1)))
+    Fault::injected(&format!("{call}:error={error}:when={first}..{}", first + times - 1))
 }
 
 /// One life with this fault, and what it logged; then a look. `None` if it did not start, and said why.

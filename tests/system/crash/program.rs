@@ -24,6 +24,9 @@ pub const JOURNAL: &str = "disk/journal";
 pub const IN_MEMORY: &str = "CRASH_IN_MEMORY";
 pub const PARK: &str = "CRASH_PARK";
 
+/// After how many seconds sessions are idle, and how long they are kept then.
+pub const IDLE: &str = "CRASH_IDLE";
+
 pub const FLOWS: [&str; 3] = ["/pages", "/links", "/effects"];
 
 impl Render for Told {
@@ -82,13 +85,60 @@ fn note(path: &Path, word: &str, key: &Key) -> Result<(), std::io::Error> {
     file.write_all(format!("{word} {key}\n").as_bytes())
 }
 
+/// Effects in whose middle the process dies, when they are tried for the first time.
+async fn dying(mut req: Request) -> Result<()> {
+    let path = req.app::<PathBuf>();
+    let mut said = "nothing".to_owned();
+    loop {
+        let word: Option<String> = req.print(html! { "said=" (said) ":" }).next().await?.param("word")?;
+        let (path, Some(word)) = (path.clone(), word) else { continue };
+        let noted = word.clone();
+        let act = async move |key: Key| die(&path, &noted, &key);
+        let done: Result<u32, Error> = match word.as_str() {
+            "sure" => req.at_most_once("die", &word, act).await,
+            _ => req.once("die", &word, act).await,
+        };
+        said = match done {
+            Ok(times) => format!("{word} {times}"),
+            Err(error) if error.is_unknown() => format!("{word} unknown"),
+            Err(error) => return Err(error.into()),
+        };
+    }
+}
+
+fn die(path: &Path, word: &str, key: &Key) -> Result<u32, std::io::Error> {
+    note(path, word, key)?;
+    let times = fs::read_to_string(path)?.lines().filter(|line| line.starts_with(word)).count();
+    if times == 1 {
+        std::process::abort();
+    }
+    Ok(2)
+}
+
+/// How long [`sleepy`] sleeps.
+pub const NAP: Duration = Duration::from_secs(2);
+
+async fn sleepy(mut req: Request) -> Result<()> {
+    let mut naps = 0;
+    loop {
+        req.print(html! { "naps=" (naps) ":" }).next().await?;
+        req.sleep(NAP).await;
+        naps += 1;
+    }
+}
+
 /// The flows, with this journal; effects go to the file `outside` in the folder.
 pub fn server(folder: &Path, journal: Sqlite) -> Server {
     let number = |name: &str| std::env::var(name).ok().and_then(|number| number.parse().ok());
     let server = Server::new(pages).mount(FLOWS[0], pages).mount(FLOWS[1], links).mount(FLOWS[2], effects);
+    let server = server.mount("/dying", dying).mount("/sleepy", sleepy);
     // Each life has a port of its own, and the cookie's name would have it too.
     server.app(folder.join("outside")).cookie("sid").journal(journal).limits(|limits| {
         limits.in_memory = number(IN_MEMORY).unwrap_or(limits.in_memory);
+        if let Some(idle) = number(IDLE) {
+            let idle = Duration::from_secs(idle as u64);
+            (limits.idle_journaled, limits.ended, limits.linger) = (idle, idle, idle);
+        }
         limits.park = number(PARK).map_or(limits.park, |seconds| Duration::from_secs(seconds as u64));
         limits.grace = Duration::from_secs(1);
     })

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -29,18 +29,37 @@ pub struct Process {
     log: PathBuf,
 }
 
-/// What is brought about: strace's word for it, like `fsync:error=EIO:when=3`.
+/// What is brought about: the command by which the program is started, if it is another one.
 #[derive(Clone, Default)]
-pub struct Fault(pub Option<String>);
+pub struct Fault(Vec<String>);
 
 impl Fault {
     pub fn none() -> Fault {
-        Fault(None)
+        Fault::default()
     }
 
-    /// The process is killed when one of its threads enters one of these calls for the `number`th time.
-    pub fn kill(calls: &str, number: u64) -> Fault {
-        Fault(Some(format!("{calls}:signal=KILL:when={number}")))
+    /// strace's word for it, like `fsync:error=EIO:when=3`; of each call, each thread counts its own.
+    pub fn injected(what: &str) -> Fault {
+        let calls = what.split(':').next().expect("calls come first");
+        let (trace, inject) = (format!("trace={calls}"), format!("inject={what}"));
+        let command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+        Fault(command.map(str::to_owned).into())
+    }
+
+    /// The process is killed when one of its threads enters this call for the `number`th time.
+    pub fn kill(call: &str, number: u64) -> Fault {
+        Fault::injected(&format!("{call}:signal=KILL:when={number}"))
+    }
+
+    /// Calls are written down in this file, with the paths of what they are about.
+    pub fn watched(calls: &str, to: &Path) -> Fault {
+        let (trace, to) = (format!("trace={calls}"), to.display().to_string());
+        Fault(["strace", "-f", "-y", "-qq", "-o", &to, "-e", &trace].map(str::to_owned).into())
+    }
+
+    /// The system's clock is ahead by this, like `-100d`.
+    pub fn clock(ahead: &str) -> Fault {
+        Fault(["faketime", "--exclude-monotonic", "-f", ahead].map(str::to_owned).into())
     }
 }
 
@@ -68,7 +87,7 @@ impl Bench {
         let errors = fs::File::create(&log).expect("a log can be made");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
         change(&mut command);
-        let child = command.spawn().expect("the program can be started (Debian: strace)");
+        let child = command.spawn().expect("the program can be started (Debian: strace, faketime)");
         let mut process = Process { child, id: None, address: String::new(), log };
         let start = Instant::now();
         loop {
@@ -112,10 +131,15 @@ impl Bench {
         self.check_effects();
     }
 
-    fn check_effects(&self) {
+    /// What effects there were: each as a word and its key.
+    pub fn noted(&self) -> Vec<(String, String)> {
         let noted = fs::read_to_string(self.path("outside")).unwrap_or_default();
         let pair = |line: &str| line.split_once(' ').map(|(word, key)| (word.to_owned(), key.to_owned()));
-        let noted: Vec<_> = noted.lines().filter_map(pair).collect();
+        noted.lines().filter_map(pair).collect()
+    }
+
+    fn check_effects(&self) {
+        let noted = self.noted();
         for visitor in &self.visitors {
             let single = effects_are_single(&noted, &visitor.sessions[2].history.words);
             single.unwrap_or_else(|why| panic!("{why}"));
@@ -132,14 +156,17 @@ impl Bench {
     }
 }
 
-fn command(fault: &Fault) -> Command {
+/// Sets a number in the program's environment.
+pub fn set(command: &mut Command, name: &str, value: &str) {
+    command.env(name, value);
+}
+
+fn command(Fault(before): &Fault) -> Command {
     let program = std::env::current_exe().expect("a test knows where it is");
-    let Some(fault) = &fault.0 else { return Command::new(program) };
-    let calls = fault.split(':').next().expect("calls come first");
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-o", "/dev/null"]);
-    strace.args(["-e", &format!("trace={calls}"), "-e", &format!("inject={fault}")]).arg(program);
-    strace
+    let Some((first, rest)) = before.split_first() else { return Command::new(program) };
+    let mut command = Command::new(first);
+    command.args(rest).arg(program);
+    command
 }
 
 impl Process {
@@ -192,7 +219,7 @@ impl Process {
 
     pub fn kill(self) {
         self.signal("KILL");
-        drop(self.ended());
+        self.ended();
     }
 
     /// A number of `/proc/…/status`, in KiB or as it is.
