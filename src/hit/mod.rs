@@ -218,14 +218,16 @@ impl Hit {
 
     /// Makes it a first hit at its path, with a notice: nothing that came with it is left.
     #[cold]
-    pub(crate) fn begin_anew(&mut self, notice: Notice) {
+    pub(crate) fn begin_anew(&mut self, notice: Option<Notice>) {
         self.parts.method = Method::GET;
         self.parts.uri = self.own_path().parse().unwrap_or_default();
         for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH] {
             self.parts.headers.remove(name);
         }
         (self.body, self.fields) = (Bytes::new(), Fields::None);
-        self.reply.rare().notice = Some(notice);
+        if notice.is_some() {
+            self.reply.rare().notice = notice;
+        }
     }
 
     pub(crate) fn signs(&self) -> &Signs {

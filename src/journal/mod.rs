@@ -21,7 +21,7 @@ mod writer;
 
 use std::collections::HashMap;
 use std::hash::Hasher;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::UNIX_EPOCH;
 
@@ -75,6 +75,8 @@ pub(crate) struct Journal {
     clock: AtomicU32,
     /// Somebody looks after those whose time has come.
     tending: AtomicBool,
+    /// Sessions of earlier processes were looked at up to this number.
+    looked: AtomicU64,
 }
 
 impl Journal {
@@ -105,6 +107,7 @@ impl Journal {
             recalls: Semaphore::new(limits.rebuilding),
             clock: AtomicU32::new(0),
             tending: AtomicBool::new(false),
+            looked: AtomicU64::new(0),
         }
     }
 

@@ -17,6 +17,9 @@ const A_PAGE: usize = 1_000;
 /// Sessions that are seen to in one second, of those whose time has come.
 const A_SECOND: usize = 64;
 
+/// Sessions of earlier processes that are looked at in one second.
+const A_LOOK: usize = 1_000;
+
 impl Core {
     /// Once a second: parks who rests, and sees to those whose time has come.
     pub(crate) fn tend_journal(self: &Arc<Self>, now: u32) {
@@ -84,8 +87,37 @@ impl Core {
                     tracing::error!(error = %Line(Chain(&error)), "the journal cannot say what is due")
                 }
             }
+            core.park_orphans(now).await;
             core.journal().tending.store(false, Ordering::Relaxed);
         });
+    }
+
+    /// Who was in memory when an earlier process died has no end of its idle time, and would stay for ever if nobody
+    /// came back: it gets one, some at a time.
+    async fn park_orphans(self: &Arc<Self>, now: u32) {
+        let journal = self.journal();
+        let (store, after) = (journal.store.clone(), journal.looked.load(Ordering::Relaxed));
+        if after == u64::MAX {
+            return;
+        }
+        let heads = blocking(move || store.list(after, A_LOOK)).await.unwrap_or_else(|error| {
+            tracing::warn!(error = %Line(Chain(&error)), "sessions without an end of their idle time are not looked for");
+            Vec::new()
+        });
+        let ours = u64::from(journal.start) << 32;
+        let last = heads.last().map(|head| head.session).filter(|last| *last < ours);
+        journal.looked.store(last.unwrap_or(u64::MAX), Ordering::Relaxed);
+        let due = now.saturating_add(seconds(self.limits.idle));
+        let orphans = heads.into_iter().filter(|head| {
+            head.session < ours
+                && head.state == State::Live
+                && head.due.is_none()
+                && !journal.has(head.session)
+        });
+        let changes: Vec<_> = orphans.map(|head| Change::Park { session: head.session, due }).collect();
+        if !changes.is_empty() {
+            journal.submit(Submission { changes, ..Submission::default() }, now);
+        }
     }
 
     async fn see_to(self: &Arc<Self>, heads: Vec<Head>, now: u32) {

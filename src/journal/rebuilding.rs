@@ -18,9 +18,12 @@ use crate::session::Session;
 use crate::session::table::Full;
 
 /// Processes that may die while they rebuild a session; then nobody tries any more.
-const DEATHS: u32 = 2;
+const DEATHS: u32 = 3;
 /// Times that a hit asks again for a session that is just leaving or coming.
 const TRIES: usize = 100;
+
+/// The token of the link that leads on from a session that could not be rebuilt: who comes without it is told first.
+const ANEW: &str = "anew";
 
 const UNREACHABLE: &str = "Where you were cannot be looked up at the moment.";
 const CROWDED: &str = "Too many visitors come back at once.";
@@ -67,7 +70,7 @@ impl Core {
     }
 
     async fn look_up(&self, recall: &Recall) -> Result<Place, StoreError> {
-        let mut place = Place { session: None, over: false, visitor: recall.known };
+        let mut place = Place { session: None, over: false, lost: false, visitor: recall.known };
         for id in &recall.ids {
             let found = self.journal().find(*id, recall.label).await?;
             match found.session {
@@ -75,7 +78,11 @@ impl Core {
                     place.session = Some((*id, head));
                     return Ok(place);
                 }
-                other => place.over |= other.is_some(),
+                Some(head) => {
+                    place.over = true;
+                    place.lost |= head.state == State::Quarantined;
+                }
+                None => {}
             }
             if found.known {
                 place.visitor = place.visitor.or(Some(*id));
@@ -87,12 +94,16 @@ impl Core {
     /// There is no such session: the hit starts one, unless it comes from a page of one.
     fn start_after(self: &Arc<Self>, recall: Recall, place: &Place) {
         let Recall { flow, label, mut hit, .. } = recall;
-        if hit.token().is_some() {
+        if hit.token() == Some(ANEW) {
+            hit.begin_anew(None);
+        } else if place.lost {
+            return self.tell_lost(hit);
+        } else if hit.token().is_some() {
             if place.over {
                 return self.expire(hit);
             }
             // A newborn's page; the newborn is gone. What was answered there is no answer to another session.
-            hit.begin_anew(Notice::StartedAgain);
+            hit.begin_anew(Some(Notice::StartedAgain));
         }
         self.start(place.visitor, flow, label, hit);
     }
@@ -211,12 +222,16 @@ impl Core {
             ..Submission::default()
         };
         self.journal().submit(submission, self.clock.now());
-        for mut hit in hits.into_iter().chain(current) {
-            let start = hit.own_path();
-            hit.reply.sensitive = true;
-            self.notify(&mut hit, Notice::Unrestorable, Some(&start));
-            self.finish(hit);
-        }
+        hits.into_iter().chain(current).for_each(|hit| self.tell_lost(hit));
+    }
+
+    /// Where the visitor was cannot be restored; a link leads on. The page may get lost on its way, so it comes again
+    /// until that link is followed.
+    fn tell_lost(&self, mut hit: Box<Hit>) {
+        let onward = hit.own_link_to(ANEW);
+        hit.reply.sensitive = true;
+        self.notify(&mut hit, Notice::Unrestorable, Some(&onward));
+        self.finish(hit);
     }
 
     /// Notes sessions during whose rebuilding the last process died.
@@ -240,6 +255,8 @@ struct Place {
     session: Option<(VisitorId, Head)>,
     /// There was a session, and it is over.
     over: bool,
+    /// It could not be rebuilt.
+    lost: bool,
     /// Who has other sessions.
     visitor: Option<VisitorId>,
 }

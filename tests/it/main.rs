@@ -12,6 +12,8 @@ mod compression;
 mod ending;
 mod examples;
 mod failing;
+#[cfg(feature = "sqlite")]
+mod faults;
 mod files;
 mod flows;
 mod journal;
@@ -20,6 +22,8 @@ mod log;
 mod mapping;
 mod mistakes;
 mod output;
+#[cfg(feature = "sqlite")]
+mod promises;
 mod properties;
 mod proxies;
 mod purpose;

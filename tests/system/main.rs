@@ -6,6 +6,8 @@ mod browser;
 mod chrome;
 mod client;
 mod connections;
+#[cfg(feature = "sqlite")]
+mod crash;
 mod deadlines;
 mod deploying;
 #[cfg(feature = "http2")]

@@ -1,4 +1,5 @@
-//! `cargo xtask soak`: libFuzzer looks for bytes that break what `src/fuzz` says, for a bounded time.
+//! `cargo xtask soak`: libFuzzer looks for bytes that break what `src/fuzz` says, for a bounded time; with `--faults` the
+//! long tests run in its place, which kill, fail, damage and crowd a journal at every point there is.
 //!
 //! It runs on the stable compiler: LLVM's counters are asked for by plain options of rustc. What it finds of interest
 //! stays below the target directory, and the next soak begins there.
@@ -44,8 +45,29 @@ struct Outcome {
     crashed: bool,
 }
 
+/// The long tests: those of these programs whose names begin with `soak`.
+const LONG: [&str; 2] = ["system", "it"];
+
+/// What each of these programs may take: they try some thousands of faults, and make a million sessions.
+const LONG_PATIENCE: Duration = Duration::from_secs(6 * 3600);
+
+/// Runs the long tests one after the other, with the figures that they print; true if all passed.
+fn faults(workspace: &Workspace) -> Result<bool, String> {
+    let mut passed = true;
+    for program in LONG {
+        let mut test = workspace.cargo("test");
+        test.args(["--release", "--all-features", "--no-fail-fast", "--test", program, "--", "soak"]);
+        test.args(["--ignored", "--nocapture", "--test-threads", "1"]);
+        passed &= run::watched(test, LONG_PATIENCE, |line| print!("{line}"))?.success;
+    }
+    Ok(passed)
+}
+
 /// Runs all targets for an equal share of the time; true if nothing broke.
 pub(crate) fn soak(workspace: &Workspace, args: &[String]) -> Result<bool, String> {
+    if args == ["--faults"] {
+        return faults(workspace);
+    }
     let minutes = minutes(args)?;
     let names = targets(&workspace.root.join("fuzz/targets"))?;
     let place = build(workspace)?;
@@ -68,7 +90,7 @@ pub(crate) fn soak(workspace: &Workspace, args: &[String]) -> Result<bool, Strin
 }
 
 fn minutes(args: &[String]) -> Result<u64, String> {
-    let wrong = || "cargo xtask soak [--minutes N]".to_owned();
+    let wrong = || "cargo xtask soak [--minutes N | --faults]".to_owned();
     match args {
         [] => Ok(MINUTES),
         [name, number] if name == "--minutes" => {

@@ -28,12 +28,14 @@ const STEPS: [Step; 13] = [
 ];
 
 /// Programs that the system tests start, and the Debian packages they are in.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("nginx", "nginx-light"),
     ("openssl", "openssl"),
     ("curl", "curl"),
+    ("strace", "strace"),
+    ("faketime", "faketime"),
 ];
 
 /// How many crates a build may bring along.
@@ -70,7 +72,7 @@ fn chosen(names: &[String]) -> Result<Vec<Step>, String> {
 fn prerequisites(_: &Workspace, report: &mut Report) {
     let missing = missing();
     let found = if missing.is_empty() { Ok("present".to_owned()) } else { install(&missing) };
-    report.check("chromium, chromedriver, nginx, openssl and curl", found);
+    report.check("chromium, chromedriver, nginx, openssl, curl, strace and faketime", found);
 }
 
 fn missing() -> Vec<&'static str> {

@@ -52,6 +52,31 @@ pub(super) fn secret(path: &Path) -> Result<[u8; 32], Error> {
     }
 }
 
+/// The secret is not the one that the journal was made with.
+pub(super) fn wrong_secret(path: &Path) -> Error {
+    let (name, key) = (path.display(), beside(path, ".key"));
+    Error::new(format!(
+        "{} is not the secret of the journal {name}: restore both from a backup",
+        key.display()
+    ))
+}
+
+/// Fails if there was a journal, and its file is gone or empty: a new one would lose all sessions silently. SQLite would
+/// also remove what it has not yet brought into the file.
+pub(super) fn not_lost(path: &Path) -> Result<(), Error> {
+    // They are written when a journal was opened well for the first time.
+    let marks = beside(path, ".marks");
+    if !is_new(path) || fs::metadata(&marks).map_or(0, |found| found.len()) == 0 {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "the journal {} is gone or empty, and {} is there: restore it from a backup, or remove all files of its \
+         name to begin anew",
+        path.display(),
+        marks.display()
+    )))
+}
+
 /// The secret, for who can do without.
 pub(super) fn secret_if_there(path: &Path) -> Result<Option<[u8; 32]>, Error> {
     let key = beside(path, ".key");

@@ -70,15 +70,19 @@ impl Sqlite {
     /// Opens the journal at this path to be written, or makes one. Only one server at a time can.
     ///
     /// Fails if it is open in another server, is not a journal, was written by a newer version, is damaged so that it
-    /// cannot be read at all, or has lost its secret; the error says what to do.
+    /// cannot be read at all, or has lost its secret or its file; the error says what to do.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let lock = beside::lock(path)?;
+        beside::not_lost(path)?;
         let secret = beside::secret(path)?;
         let made = beside::options().truncate(false).open(path);
         made.map_err(|error| Error::caused(format!("cannot open the journal {}", path.display()), error))?;
         let conn = schema::to_write(path)?;
         let mut found = Look::at(&conn, path)?;
+        if !schema::fits(&conn, &secret).map_err(|error| schema::not_opened(path, error))? {
+            return Err(beside::wrong_secret(path));
+        }
         let epoch = schema::next_epoch(&conn, found.opened.clock);
         let epoch = epoch.map_err(|error| schema::not_opened(path, error))?;
         let (marks, marked) = Marks::open(path)?;

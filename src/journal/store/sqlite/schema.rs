@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use super::fault::failed;
 use crate::error::Error;
 use crate::journal::store::{Fault, StoreError};
-use crate::mapper::key::random;
+use crate::mapper::key::{derive, random};
 
 /// Tells a journal from what other programs keep in SQLite: "CTjl".
 const APPLICATION: i32 = 0x4354_6a6c;
@@ -181,6 +181,16 @@ pub(super) fn next_epoch(conn: &Connection, clock: u32) -> rusqlite::Result<u32>
     )?;
     conn.execute_batch("COMMIT")?;
     Ok(epoch)
+}
+
+/// Whether the secret is the journal's own: with another one nobody would be known, and all would begin anew silently.
+pub(super) fn fits(conn: &Connection, secret: &[u8; 32]) -> rusqlite::Result<bool> {
+    let sign = derive(secret, b"journal secret");
+    let sql = "SELECT value FROM meta WHERE name = 'secret'";
+    match conn.query_row(sql, [], |row| row.get::<_, Vec<u8>>(0)).optional()? {
+        Some(noted) => Ok(noted == sign),
+        None => set(conn, "secret", sign).map(|()| true),
+    }
 }
 
 fn get<T: FromSql>(conn: &Connection, name: &str) -> rusqlite::Result<T> {

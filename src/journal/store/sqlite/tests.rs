@@ -424,3 +424,27 @@ fn begin_of_another(n: u64) -> Change {
     visitor[..8].copy_from_slice(&n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes());
     Change::Begin { session: number(n), visitor, label: 1, flow: String::new() }
 }
+
+#[test]
+fn a_journal_with_anothers_secret_is_refused() {
+    let folder = Folder::new();
+    drop(open(&folder.journal()));
+    let key = beside(&folder.journal(), ".key");
+    let mut secret = fs::read(&key).expect("it is there");
+    secret[7] = if secret[7] == b'0' { b'1' } else { b'0' };
+    fs::write(&key, secret).expect("it is written");
+    assert!(refused(&folder.journal()).contains("is not the secret of the journal"));
+}
+
+#[test]
+fn a_journal_that_is_gone_or_empty_is_not_begun_anew() {
+    let folder = Folder::new();
+    let journal = open(&folder.journal());
+    fill(&journal, 1, 1);
+    let crashed = crashed(&folder.journal(), "crashed");
+    fs::write(&crashed, []).expect("it is written");
+    assert!(refused(&crashed).contains("is gone or empty"));
+    assert!(beside(&crashed, "-wal").exists(), "what is left is left");
+    fs::remove_file(&crashed).expect("it is there");
+    assert!(refused(&crashed).contains("is gone or empty"));
+}
