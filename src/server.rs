@@ -283,7 +283,6 @@ impl Server {
             runtime: tokio::runtime::Handle::current(),
         });
         core.count_deaths();
-        core.date_orphans();
         core.start_reaper();
         watcher::enrol(&core);
         Ok(Owned(Engine(core)))

@@ -12,8 +12,6 @@ use crate::log::Line;
 use crate::mapper::reap::seconds;
 use crate::session::Session;
 
-/// Sessions that are listed at once.
-const A_PAGE: usize = 1_000;
 /// Sessions that are seen to in one second, of those whose time has come.
 const A_SECOND: usize = 64;
 
@@ -152,40 +150,6 @@ impl Core {
         }
         if !changes.is_empty() {
             self.journal().submit(Submission { changes, ..Submission::default() }, now);
-        }
-    }
-
-    /// After a crash nobody has said when the time of those is over that were in memory: from now on it runs.
-    pub(crate) fn date_orphans(self: &Arc<Self>) {
-        if self.journal.is_none() {
-            return;
-        }
-        let core = self.clone();
-        self.runtime.spawn(async move {
-            let mut after = 0;
-            loop {
-                let store = core.journal().store.clone();
-                let heads = match blocking(move || store.list(after, A_PAGE)).await {
-                    Ok(heads) => heads,
-                    Err(error) => {
-                        return tracing::error!(error = %Line(Chain(&error)), "the journal cannot be listed");
-                    }
-                };
-                let Some(last) = heads.last() else { return };
-                after = last.session;
-                core.date(&heads);
-            }
-        });
-    }
-
-    fn date(&self, heads: &[Head]) {
-        let due = self.clock.now().saturating_add(seconds(self.limits.idle));
-        let orphans = heads.iter().filter(|head| {
-            head.state == State::Live && head.due.is_none() && !self.journal().has(head.session)
-        });
-        let changes: Vec<_> = orphans.map(|head| Change::Park { session: head.session, due }).collect();
-        if !changes.is_empty() {
-            self.journal().submit(Submission { changes, ..Submission::default() }, self.clock.now());
         }
     }
 

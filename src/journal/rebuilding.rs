@@ -18,7 +18,7 @@ use crate::session::Session;
 use crate::session::table::Full;
 
 /// Processes that may die while they rebuild a session; then nobody tries any more.
-const DEATHS: u32 = 3;
+const DEATHS: u32 = 2;
 /// Times that a hit asks again for a session that is just leaving or coming.
 const TRIES: usize = 100;
 
@@ -158,7 +158,6 @@ impl Core {
         let place = journal.places.acquire().await.expect("it is never closed");
         let slot = journal.slots().pop().expect("there are as many slots as places");
         let dying = head.deaths >= DEATHS;
-        let marked = (!dying).then(|| journal.store.mark(slot, Some(head.session)));
         let wound = match dying {
             true => Err(StoreError::new(
                 Fault::Damaged,
@@ -167,7 +166,12 @@ impl Core {
             false => journal.wind(head.session).await,
         };
         match wound {
-            Ok((tape, first)) => session.replay(tape, &first).await,
+            Ok((tape, first)) => {
+                // Only while its own code runs: what kills the process meanwhile may be that code.
+                journal.store.mark(slot, Some(head.session));
+                session.replay(tape, &first).await;
+                journal.store.mark(slot, None);
+            }
             Err(error) if error.fault() == Fault::Damaged => {
                 self.quarantine(&session, &Chain(&error).to_string());
             }
@@ -180,9 +184,6 @@ impl Core {
         session.write_on();
         if session.tape(|tape| tape.told) == Some(true) {
             self.tell(vec![session.clone()]);
-        }
-        if marked.is_some() {
-            journal.store.mark(slot, None);
         }
         if head.deaths > 0 && !dying {
             let changes = vec![Change::Deaths { session: head.session, count: 0 }];
