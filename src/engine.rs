@@ -275,6 +275,21 @@ impl Core {
         self.refuse(hit, StatusCode::SERVICE_UNAVAILABLE, message);
     }
 
+    /// Answers for a step that could not be written: it did not happen.
+    #[cold]
+    pub(crate) fn undone(&self, ready: Ready) {
+        const UNDONE: &str =
+            "This could not be written down, so it did not happen. Please try again in a moment.";
+        match ready {
+            Ready::Whole(mut hit) => {
+                hit.reply.discard();
+                self.busy(hit, UNDONE);
+            }
+            // Dropped, it answers 503, or breaks off.
+            other => drop(other),
+        }
+    }
+
     /// What is answered for a session that has failed; the log has the rest under `id`. With `back` it waits where it
     /// was before.
     #[cold]

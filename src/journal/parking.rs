@@ -134,9 +134,7 @@ impl Core {
                     });
                 }
                 State::Live if !self.flows.iter().any(|flow| flow.mount() == head.flow) => {
-                    tracing::warn!(session = %format_args!("{session:x}"), flow = head.flow, "there is no such flow any more: the session cannot go on");
-                    let due = now.saturating_add(seconds(self.limits.ended));
-                    changes.push(Change::End { session, state: State::Quarantined, due });
+                    changes.push(self.give_up(&head, now));
                 }
                 State::Live => {
                     let Some(session) = self.rebuild_unasked(head).await else { continue };
@@ -151,6 +149,16 @@ impl Core {
         if !changes.is_empty() {
             self.journal().submit(Submission { changes, ..Submission::default() }, now);
         }
+    }
+
+    /// A session whose flow is not there any more.
+    fn give_up(&self, head: &Head, now: u32) -> Change {
+        tracing::warn!(
+            session = %format_args!("{:x}", head.session), flow = head.flow,
+            "there is no such flow any more: the session cannot go on"
+        );
+        let due = now.saturating_add(seconds(self.limits.ended));
+        Change::End { session: head.session, state: State::Quarantined, due }
     }
 
     /// The server stops: who can come back leaves memory, and is not told. Who is in the middle of something has until

@@ -157,20 +157,13 @@ impl Core {
         let journal = self.journal();
         let place = journal.places.acquire().await.expect("it is never closed");
         let slot = journal.slots().pop().expect("there are as many slots as places");
-        let dying = head.deaths >= DEATHS;
-        let wound = match dying {
-            true => Err(StoreError::new(
-                Fault::Damaged,
-                format!("{} processes died while they rebuilt it", head.deaths),
-            )),
-            false => journal.wind(head.session).await,
-        };
-        match wound {
+        match journal.wind(&head).await {
             Ok((tape, first)) => {
                 // Only while its own code runs: what kills the process meanwhile may be that code.
                 journal.store.mark(slot, Some(head.session));
                 session.replay(tape, &first).await;
                 journal.store.mark(slot, None);
+                self.arrived(&session, &head);
             }
             Err(error) if error.fault() == Fault::Damaged => {
                 self.quarantine(&session, &Chain(&error).to_string());
@@ -180,17 +173,21 @@ impl Core {
                 self.put_back(&session);
             }
         }
+        journal.slots().push(slot);
+        drop(place);
+    }
+
+    /// A session was played again, and the process lives.
+    fn arrived(self: &Arc<Self>, session: &Arc<Session>, head: &Head) {
         // What it has lost is written down, and who was told before is not told again.
         session.write_on();
         if session.tape(|tape| tape.told) == Some(true) {
             self.tell(vec![session.clone()]);
         }
-        if head.deaths > 0 && !dying {
+        if head.deaths > 0 {
             let changes = vec![Change::Deaths { session: head.session, count: 0 }];
-            journal.submit(Submission { changes, ..Submission::default() }, self.clock.now());
+            self.journal().submit(Submission { changes, ..Submission::default() }, self.clock.now());
         }
-        journal.slots().push(slot);
-        drop(place);
     }
 
     /// A session that could not be read this time.
@@ -268,7 +265,12 @@ impl Journal {
         blocking(move || store.find(&visitor, label)).await
     }
 
-    async fn wind(&self, session: u64) -> Result<(Tape, Box<super::Taken>), StoreError> {
+    async fn wind(&self, head: &Head) -> Result<(Tape, Box<super::Taken>), StoreError> {
+        if head.deaths >= DEATHS {
+            let why = format!("{} processes died while they rebuilt it", head.deaths);
+            return Err(StoreError::new(Fault::Damaged, why));
+        }
+        let session = head.session;
         let (store, build) = (self.store.clone(), self.build);
         blocking(move || Tape::of(&store.load(session)?, build)).await
     }

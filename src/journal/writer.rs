@@ -261,10 +261,13 @@ impl Submission {
         };
         if let Some(session) = session.filter(|_| written.is_err()) {
             // First the step is undone, then the visitor is told: who comes again finds what is left.
-            let core = session.core.clone();
-            core.runtime.spawn(async move {
+            let (core, runtime) = (session.core.clone(), session.core.runtime.clone());
+            runtime.spawn(async move {
                 session.undo();
-                then.follow(written);
+                match then {
+                    Then::Answer(ready) => core.undone(ready),
+                    other => other.follow(written),
+                }
             });
             return;
         }

@@ -154,6 +154,13 @@ impl Reply {
         }
     }
 
+    /// Nothing of what was made so far leaves: no page, no header field, no id.
+    #[cold]
+    pub(crate) fn discard(&mut self) {
+        (self.introduction, self.body, self.rare) = (None, None, None);
+        self.out.clear();
+    }
+
     /// Whether its head is on its way: too late for a status, a header or another page.
     pub(crate) fn is_streaming(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.stream.is_some())

@@ -129,7 +129,7 @@ async fn look(browser: &mut Browser, flow: &str, before: &[String]) -> Result<&'
         let text = browser.text();
         return match text.as_str() {
             text if text.contains("cannot be restored") => Ok("quarantined"),
-            text if text.contains("cannot be looked up") => Ok("error"),
+            text if text.contains("cannot be looked up") || text.contains("did not happen") => Ok("error"),
             _ => Err(format!("no page of the session, and nothing that says why: {text}")),
         };
     };
