@@ -88,7 +88,9 @@ impl Core {
     /// Puts the session into the journal.
     fn take_in(&self, head: &Head, chunks: &[Chunk], visitor: VisitorId) -> Result<Head, String> {
         let journal = self.journal();
-        let head = Head { visitor: journal.visitor(visitor), ..head.clone() };
+        // It begins here: its own second may be one that this server has not come to.
+        let session = u64::from(self.clock.now()) << 32 | u64::from(u32::MAX);
+        let head = Head { session, visitor: journal.visitor(visitor), ..head.clone() };
         journal.store.write(&export::begin_with(&head, chunks)).map_err(said)?;
         Ok(head)
     }

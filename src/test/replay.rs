@@ -33,7 +33,8 @@ const NOT_KEPT: [HeaderName; 12] = [
 ///
 /// ```ignore
 /// let mut browser = replay_file!("tests/bug.journal", counter).await;
-/// browser.shows("Count: 3").follow("++").await.shows("Count: 4");
+/// browser.shows("Count: 3");
+/// browser.follow("++").await.shows("Count: 4");
 /// ```
 #[macro_export]
 macro_rules! replay_file {
@@ -44,8 +45,9 @@ macro_rules! replay_file {
 
 /// Replays a session that `continuity journal export` wrote to a file, and goes to the page where it waits.
 ///
-/// The program has to do what it did, and to print what it printed, character by character. Effects are not tried again
-/// and observations are not made again: what came of them then comes of them now. A session that has ended is played up
+/// The program has to ask for what it asked for, do what it did, and print what it printed, character by character; what
+/// the closures of `choose` draw is not compared. Effects are not tried again and observations are not made again: what
+/// came of them then comes of them now. A session that has ended is played up
 /// to the last page that it waited at; one that was in the middle of a step does the rest of it in earnest.
 ///
 /// ```no_run
@@ -55,7 +57,8 @@ macro_rules! replay_file {
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// let export = std::fs::read("bug.journal").expect("an export");
 /// let mut browser = continuity::test::replay(&export, counter).await;
-/// browser.shows("Count: 3").follow("++").await.shows("Count: 4");
+/// browser.shows("Count: 3");
+/// browser.follow("++").await.shows("Count: 4");
 /// # }
 /// ```
 ///
