@@ -90,7 +90,7 @@ impl From<continuity::Error> for Failure {
 
 /// Where sessions are looked up.
 pub(crate) enum Source {
-    Journal(Sqlite),
+    Journal(Box<Sqlite>),
     Export(Export),
 }
 
@@ -101,7 +101,7 @@ impl Source {
         let read = File::open(path).and_then(|file| file.take(BEGINNING).read_to_end(&mut beginning));
         read.map_err(|error| no_journal(path, &error))?;
         if !Export::is_one(&beginning) {
-            return to_read(path).map(Source::Journal);
+            return to_read(path).map(|journal| Source::Journal(Box::new(journal)));
         }
         let bytes = std::fs::read(path).map_err(|error| Failure::at(path, &error))?;
         Export::read(&bytes).map(Source::Export).map_err(|error| Failure::at(path, &error))

@@ -46,9 +46,10 @@ macro_rules! replay_file {
 /// Replays a session that `continuity journal export` wrote to a file, and goes to the page where it waits.
 ///
 /// The program has to ask for what it asked for, do what it did, and print what it printed, character by character; what
-/// the closures of `choose` draw is not compared. Effects are not tried again and observations are not made again: what
-/// came of them then comes of them now. A session that has ended is played up
-/// to the last page that it waited at; one that was in the middle of a step does the rest of it in earnest.
+/// the closures of `choose` draw is not compared. What is asked for is known by its type's name, so the flow has to be in
+/// the same module of the same crate as it was. Effects are not tried again and observations are not made again: what
+/// came of them then comes of them now. A session that has ended is played up to the last page that it waited at; one
+/// that was in the middle of a step does the rest of it in earnest.
 ///
 /// ```no_run
 /// use continuity::prelude::*;

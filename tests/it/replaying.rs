@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use continuity::journal::{Export, Memory, Store};
 use continuity::prelude::*;
-use continuity::test::{Browser, replay, replay_on};
+use continuity::test::{Browser, replay, replay_file, replay_on};
 
 use crate::examples::gallery::shelf::{addtwo, counter};
 
@@ -45,6 +45,12 @@ async fn a_replayed_session_stands_where_it_waits_and_goes_on() {
     browser.shows("Count: 3");
     browser.follow("++").await.shows("Count: 4");
     browser.follow("--").await.reload().await.shows("Count: 3");
+}
+
+/// The file was written by the first version of the format, and stays readable.
+#[tokio::test]
+async fn a_file_beside_the_tests_is_replayed() {
+    replay_file!("tests/it/journals/counter.journal", counter::counter).await.shows("Count: 3");
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
 //! `check` on journals that are whole, and on one that is not.
 
+use std::fs;
 use std::path::Path;
 
 use continuity::test::Browser;
 use rusqlite::{Connection, Params};
 
 use crate::{Folder, number, server, stop, tool, visited, word};
+
+/// Bytes of one of SQLite's pages.
+const PAGE: usize = 4096;
 
 /// Changes the file as nobody should.
 fn tamper(path: &Path, sql: &str, values: impl Params) {
@@ -57,6 +61,38 @@ async fn what_is_whole_of_a_damaged_journal_is_saved_and_visitors_go_on_from_the
     ada.set_cookie("sid", &cookies[0]).get("/").await.shows("Count: 2");
     ada.follow("++").await.shows("Count: 3");
     ada.other().set_cookie("sid", &cookies[1]).get("/").await.shows("Count: 1");
+}
+
+/// Where pages are overwritten, SQLite itself has lost its way.
+#[tokio::test]
+async fn whichever_page_is_lost_the_rest_is_saved() {
+    let folder = Folder::new();
+    let (journal, broken) = (folder.journal(), folder.path("broken.journal"));
+    let browsers = visited(&journal).await;
+    for _ in 0..40 {
+        let mut visitor = browsers.0.other();
+        visitor.get("/").await.follow("++").await.follow("++").await.shows("Count: 2");
+    }
+    stop(browsers, &journal).await;
+    let whole = fs::read(&journal).expect("the journal");
+    let mut saved_most = 0;
+    for page in 1..whole.len() / PAGE {
+        let mut bytes = whole.clone();
+        bytes[page * PAGE..(page + 1) * PAGE].fill(0x5a);
+        fs::write(&broken, bytes).expect("it is written");
+        let key = |path: &Path| path.with_extension("journal.key");
+        fs::copy(key(&journal), key(&broken)).expect("the secret is copied");
+        let saved = folder.path(&format!("saved-{page}.journal"));
+        let done = tool(["check", word(&broken), "--save", word(&saved)]);
+        if done.code == Some(3) {
+            assert!(done.err.contains("cannot be read as a journal: restore it from a backup"), "{done:?}");
+            continue;
+        }
+        assert_eq!(done.code, Some(1), "page {page}: {done:?}");
+        tool(["check", word(&saved)]).well();
+        saved_most += usize::from(tool(["list", word(&saved)]).well().lines().count() > 20);
+    }
+    assert!(saved_most > 3, "most pages are of a few sessions only");
 }
 
 #[tokio::test]
