@@ -64,7 +64,7 @@ pub(crate) fn prune(path: &Path, days: u32, out: &mut dyn Write) -> Result<Found
     for some in over.chunks(TOGETHER) {
         journal.write(some).map_err(|error| Failure::at(path, &error))?;
     }
-    writeln!(out, "{} sessions are forgotten", over.len())?;
+    writeln!(out, "sessions forgotten: {}", over.len())?;
     Ok(Found::Whole)
 }
 

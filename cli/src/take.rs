@@ -35,7 +35,7 @@ pub(crate) fn export(
         }
         _ => Failure::at(file, &error),
     })?;
-    writeln!(out, "{} sessions written to {}", sessions.len(), file.display())?;
+    writeln!(out, "sessions written to {}: {}", file.display(), sessions.len())?;
     Ok(Found::Whole)
 }
 

@@ -11,7 +11,7 @@ async fn what_is_exported_while_a_server_runs_is_replayed() {
     let browsers = visited(&journal).await;
     let session = number(&journal, "/", "live");
     let export = ["export", word(&journal), &session, "-o", word(&file)];
-    assert!(tool(export).well().contains("1 sessions written to "));
+    assert!(tool(export).well().starts_with("sessions written to "));
     assert!(tool(export).err.contains("is there already, and nothing is overwritten"));
     let bytes = fs::read(&file).expect("it was written");
     let piped = tool(["export", word(&journal), &session]);
