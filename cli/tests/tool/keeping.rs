@@ -1,5 +1,7 @@
 //! `forget`, `prune` and `backup`.
 
+use std::fs;
+
 use continuity::test::Browser;
 
 use crate::{Folder, number, server, stop, tool, tool_told, visited, word};
@@ -49,8 +51,8 @@ async fn what_is_over_is_pruned_and_what_lives_is_not() {
     let journal = folder.journal();
     let browsers = visited(&journal).await;
     stop(browsers, &journal).await;
-    assert!(tool(["prune", word(&journal)]).well().starts_with("0 sessions"));
-    assert!(tool(["prune", word(&journal), "--older-than", "0"]).well().starts_with("1 sessions"));
+    assert!(tool(["prune", word(&journal)]).well() == "sessions forgotten: 0\n");
+    assert!(tool(["prune", word(&journal), "--older-than", "0"]).well() == "sessions forgotten: 1\n");
     assert_eq!(sessions(&journal), 2);
     tool(["check", word(&journal)]).well();
 }
@@ -68,4 +70,18 @@ async fn a_backup_is_a_journal_that_visitors_go_on_with() {
     drop((ada, bob));
     let mut again = Browser::of(server(&copy));
     again.set_cookie("sid", &id).get("/").await.shows("Count: 3");
+}
+
+#[tokio::test]
+async fn of_what_is_forgotten_nothing_is_left_in_the_file() {
+    let folder = Folder::new();
+    let journal = folder.journal();
+    let browsers = visited(&journal).await;
+    stop(browsers, &journal).await;
+    let session = number(&journal, "/greet", "ended");
+    let has = || fs::read(&journal).expect("the journal").windows(8).any(|bytes| bytes == b"name=Ada");
+    assert!(has(), "what was filled in is in the journal");
+    tool(["forget", "--yes", word(&journal), &session]).well();
+    assert!(!has());
+    assert!(!journal.with_extension("journal-wal").exists());
 }

@@ -104,11 +104,13 @@ fn recognize(conn: &Connection, path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// All data goes to the disk before a commit returns. A checkpoint brings 16 MiB into the file at once.
+/// All data goes to the disk before a commit returns. A checkpoint brings 16 MiB into the file at once. What is deleted is
+/// overwritten: of what is forgotten nothing is left in the file.
 fn prepare(conn: &Connection) -> rusqlite::Result<()> {
     conn.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; \
-         PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32768; PRAGMA foreign_keys = OFF;",
+         PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -32768; PRAGMA foreign_keys = OFF; \
+         PRAGMA secure_delete = ON;",
     )
 }
 
