@@ -5,6 +5,7 @@
 //! in memory is found and played again by [`rebuilding`]; [`parking`] puts those that rest out of memory.
 
 mod entry;
+mod export;
 #[cfg(any(test, continuity_fuzz))]
 pub(crate) mod fuzz;
 mod headers;
@@ -12,10 +13,13 @@ mod hits;
 pub(crate) mod inside;
 mod parking;
 pub(crate) mod rebuilding;
+mod record;
 pub(crate) mod recording;
 #[cfg(feature = "test")]
 mod rehearsal;
 mod store;
+#[cfg(feature = "test")]
+mod strict;
 pub(crate) mod tape;
 mod writer;
 
@@ -30,7 +34,9 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 use tokio::sync::Semaphore;
 
 pub(crate) use entry::{Blob, Effect, Ending, FileSent, Outcome, Taken, Verb};
+pub use export::Export;
 pub(crate) use hits::SECRET;
+pub use record::{Record, records};
 pub use store::{
     Change, Chunk, Fault, Found, Head, Memory, Opened, SLOTS, State, Store, StoreError, Visitor,
 };

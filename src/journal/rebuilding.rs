@@ -306,7 +306,11 @@ impl Session {
     }
 
     /// Starts the function with the first hit of a tape.
-    fn start_again(self: &Arc<Self>, mut tape: Tape, first: &super::Taken) -> Option<crate::session::Task> {
+    pub(super) fn start_again(
+        self: &Arc<Self>,
+        mut tape: Tape,
+        first: &super::Taken,
+    ) -> Option<crate::session::Task> {
         let mount = self.core.flow(self.talk(|talk| talk.flow)).mount();
         let hit = hits::again(first, tape.played(), mount);
         let shared = tape.shared();

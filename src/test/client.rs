@@ -12,6 +12,7 @@ use super::cookies::Jar;
 use super::navigation::Navigation;
 use super::page::Page;
 use crate::body::Body;
+use crate::engine::Core;
 use crate::server::{Owned, Server};
 
 /// Redirects followed in a row.
@@ -49,6 +50,11 @@ impl Client {
 
     pub(super) fn sessions(&self) -> usize {
         self.server().0.sessions()
+    }
+
+    /// What the parts of the server share.
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.server().0.0
     }
 
     fn server(&self) -> &Arc<Owned> {

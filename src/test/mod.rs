@@ -37,10 +37,14 @@ mod navigation;
 mod page;
 mod parse;
 mod reading;
+mod replay;
 pub mod store;
 mod stream;
 mod url;
 mod visitor;
 
 pub use browser::{Browser, Going};
+pub use replay::{replay, replay_on};
 pub use stream::Stream;
+
+pub use crate::replay_file;

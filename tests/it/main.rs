@@ -30,6 +30,7 @@ mod purpose;
 mod races;
 mod reliability;
 mod repeats;
+mod replaying;
 mod rotation;
 mod sessions;
 #[cfg(feature = "sqlite")]

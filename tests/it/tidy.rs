@@ -85,7 +85,7 @@ fn every_file_begins_with_what_it_is() {
             source.text.starts_with("//! ") && source.text.lines().next().is_some_and(|line| line.len() > 10)
         }
     };
-    let all = sources(&["src", "tests", "examples", "bench", "fuzz", "xtask"]);
+    let all = sources(&["src", "tests", "examples", "bench", "cli", "fuzz", "xtask"]);
     let found = all.iter().filter(|source| !opens(source)).map(|source| source.path.clone()).collect();
     none(found, "every file opens with `//!`: what, why, what it leaves out");
 }

@@ -139,8 +139,8 @@ fn docs(workspace: &Workspace, report: &mut Report) {
     quietly(report, doc, &DOCS);
 }
 
-/// Unit tests, `tests/it`, `tests/queue`, `tests/system`, the documentation's examples; and the programs in `examples/`,
-/// which must do without the features that tests have.
+/// Unit tests, `tests/it`, `tests/queue`, `tests/system`, those of the tool in `cli`, the documentation's examples; and the
+/// programs in `examples/`, which must do without the features that tests have.
 fn tests(workspace: &Workspace, report: &mut Report) {
     let all = ["--workspace", "--all-features", "--exclude", "continuity-bench", "--no-fail-fast"];
     aloud(report, workspace.cargo("test"), &all);

@@ -84,7 +84,7 @@ impl Store for Memory {
         let there = kept.sessions.get(&session);
         there
             .map(|(_, chunks)| chunks.clone())
-            .ok_or_else(|| StoreError::new(Fault::Damaged, format!("session {session} is not there")))
+            .ok_or_else(|| StoreError::new(Fault::Damaged, format!("session {session:x} is not there")))
     }
 
     fn due(&self, now: u32, wall: i64, limit: usize) -> Result<Vec<Head>, StoreError> {

@@ -29,7 +29,7 @@ const TURN: u32 = 200;
 #[derive(Default)]
 pub(crate) struct Tape {
     /// What is still to be replayed, each with its number.
-    past: VecDeque<(u64, Entry)>,
+    pub(super) past: VecDeque<(u64, Entry)>,
     /// Hits among it.
     hits: usize,
     /// What was recorded and not handed out yet.

@@ -83,7 +83,7 @@ impl<'a> Batch<'a> {
     fn begin(&mut self, head: Head) -> Result<(), StoreError> {
         let session = head.session;
         if self.row(session)?.is_some() {
-            return Err(StoreError::new(Fault::Failed, format!("begin session {session}, which is there")));
+            return Err(StoreError::new(Fault::Failed, format!("begin session {session:x}, which is there")));
         }
         self.write_row(&Row::new(head))
     }
@@ -94,14 +94,18 @@ impl<'a> Batch<'a> {
             Some(old) => old,
             None => {
                 let missing = || {
-                    StoreError::new(Fault::Failed, format!("append to session {session}, which is not there"))
+                    StoreError::new(
+                        Fault::Failed,
+                        format!("append to session {session:x}, which is not there"),
+                    )
                 };
                 Old { tip: self.row(session)?.ok_or_else(missing)?.tip(), since: self.next }
             }
         };
         let Tip { last: prev, chain: before, entries, bytes, .. } = old.tip;
         if chunk.first != entries {
-            let what = format!("append entry {} to session {session}, whose next is {entries}", chunk.first);
+            let what =
+                format!("append entry {} to session {session:x}, whose next is {entries}", chunk.first);
             return Err(StoreError::new(Fault::Failed, what));
         }
         let (id, chain) = (self.next, chain(&self.sums, before, self.next, prev, chunk));
@@ -145,7 +149,7 @@ impl<'a> Batch<'a> {
         session: u64,
         read: impl FnOnce(&rusqlite::Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        let cannot = |error| failed(format!("read session {session}"), error);
+        let cannot = |error| failed(format!("read session {session:x}"), error);
         let statement = self.pen.get(SESSION).map_err(cannot)?;
         let mut rows = statement.query([session.cast_signed()]).map_err(cannot)?;
         rows.next().map_err(cannot)?.map(read).transpose()
@@ -206,7 +210,7 @@ impl<'a> Batch<'a> {
 
     /// A chunk's place, if it is there, the session's, and after the one that it says it comes after.
     fn link(&mut self, id: i64, session: u64) -> Result<Option<Link>, StoreError> {
-        let cannot = |error| failed(format!("read row {id} of session {session}"), error);
+        let cannot = |error| failed(format!("read row {id} of session {session:x}"), error);
         let statement = self.pen.get(LINK).map_err(cannot)?;
         let mut rows = statement.query([id]).map_err(cannot)?;
         let Some(row) = rows.next().map_err(cannot)? else { return Ok(None) };
@@ -237,7 +241,7 @@ impl<'a> Batch<'a> {
         }
         if id != row.floor {
             tracing::error!(
-                "session {session} is forgotten, but not its chunks up to row {id}: it was damaged"
+                "session {session:x} is forgotten, but not its chunks up to row {id}: it was damaged"
             );
         }
         self.remove(&links)?;

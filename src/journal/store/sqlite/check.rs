@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use super::Sqlite;
 use super::fault::failed;
 use super::row::{Row, Step, Sums, session_columns, step_columns};
+use super::save::Saving;
 use super::schema::{self, Meta};
 use crate::error::Error;
 use crate::journal::store::{Chunk, Fault, Store, StoreError};
@@ -62,7 +63,7 @@ impl fmt::Display for CheckReport {
             writeln!(f, "file: {fault}")?;
         }
         for DamagedSession { session, why, chunks, entries } in damaged {
-            writeln!(f, "session {session}: {why}; {chunks} chunks, up to entry {entries}, can be saved")?;
+            writeln!(f, "session {session:x}: {why}; {chunks} chunks, up to entry {entries}, can be saved")?;
         }
         f.write_str(if self.is_whole() { "all is as it was written" } else { "not all is as it was written" })
     }
@@ -73,7 +74,14 @@ impl Sqlite {
     ///
     /// Fails if it cannot be read at all. What is damaged in it is in the report.
     pub fn check(path: impl AsRef<Path>) -> Result<CheckReport, Error> {
-        let path = path.as_ref();
+        Sqlite::look_through(path.as_ref(), |_| Ok(None))
+    }
+
+    /// Checks, and has what is whole saved on the way.
+    pub(super) fn look_through(
+        path: &Path,
+        saving: impl FnOnce(&Meta) -> Result<Option<Saving>, Error>,
+    ) -> Result<CheckReport, Error> {
         let unreadable = |error: Error| {
             let name = path.display();
             Error::caused(format!("{name} cannot be read as a journal: restore it from a backup"), error)
@@ -85,12 +93,15 @@ impl Sqlite {
             Ok((snapshot, meta))
         };
         let (snapshot, meta) = look().map_err(|error| unreadable(schema::not_opened(path, error)))?;
-        let mut check =
-            Check { sums: Sums(meta.journal), walks: BTreeMap::new(), report: CheckReport::default() };
+        let (walks, report) = Default::default();
+        let mut check = Check { sums: Sums(meta.journal), walks, report, saving: saving(&meta)? };
         check.file(&snapshot);
         check.sessions(&snapshot);
         check.steps(&snapshot);
-        Ok(check.end(&meta))
+        let saving = check.saving.take();
+        let report = check.end(&meta);
+        saving.map_or(Ok(()), |saving| saving.end(&report))?;
+        Ok(report)
     }
 
     /// The first chunks of a session up to the one that is damaged; all, if none is.
@@ -102,7 +113,7 @@ impl Sqlite {
             other => return other,
         }
         let conn = self.reader.connection()?;
-        let cannot = |error| failed(format!("read session {session}"), error);
+        let cannot = |error| failed(format!("read session {session:x}"), error);
         let mut statement = conn.prepare(SESSION).map_err(cannot)?;
         let mut rows = statement.query([session.cast_signed()]).map_err(cannot)?;
         let row = rows.next().map_err(cannot)?.map(Row::read_unchecked);
@@ -174,6 +185,7 @@ struct Check {
     sums: Sums,
     walks: BTreeMap<u64, Walk>,
     report: CheckReport,
+    saving: Option<Saving>,
 }
 
 impl Check {
@@ -202,7 +214,11 @@ impl Check {
             let session = row.get(0).map(i64::cast_unsigned)?;
             let there = Row::read_unchecked(row).ok().map(|(row, _)| row);
             let mut walk = Walk::new(there.as_ref());
-            if let Err(error) = Row::read(row, &self.sums) {
+            let read = Row::read(row, &self.sums);
+            if let (Some(saving), Some(there)) = (&mut self.saving, there) {
+                saving.session(there, read.is_ok());
+            }
+            if let Err(error) = read {
                 walk = Walk { end: None, ..walk };
                 self.report.damaged.push(DamagedSession {
                     session,
@@ -239,12 +255,18 @@ impl Check {
             self.report.chunks += 1;
             let session = row.get(1).map(i64::cast_unsigned).unwrap_or_default();
             let Some(walk) = self.walks.get_mut(&session) else {
-                let fault = format!("row {after} of `steps` is of session {session}, which is not there");
+                let fault = format!("row {after} of `steps` is of session {session:x}, which is not there");
                 self.report.faults.push(fault);
                 continue;
             };
             match Step::read(row) {
-                Ok(step) => drop(walk.take(&step, &self.sums)),
+                Ok(step) => {
+                    if walk.take(&step, &self.sums)
+                        && let Some(saving) = &mut self.saving
+                    {
+                        saving.chunk(step.chunk);
+                    }
+                }
                 Err(_) => drop(walk.why.get_or_insert(format!("row {after} of `steps` cannot be read"))),
             }
         }

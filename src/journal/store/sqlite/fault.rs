@@ -10,7 +10,7 @@ use crate::journal::store::{Fault, StoreError};
 
 /// Damage found in a session.
 pub(super) fn damaged(session: u64, what: impl std::fmt::Display) -> StoreError {
-    StoreError::new(Fault::Damaged, format!("session {session} is damaged: {what}"))
+    StoreError::new(Fault::Damaged, format!("session {session:x} is damaged: {what}"))
 }
 
 /// SQLite failed at this.

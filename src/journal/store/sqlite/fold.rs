@@ -75,13 +75,13 @@ impl Folding<'_> {
 
     /// The session's row, if there is one that is right.
     fn row(&mut self, session: u64) -> Result<Option<Row>, StoreError> {
-        let cannot = |error| failed(format!("read session {session}"), error);
+        let cannot = |error| failed(format!("read session {session:x}"), error);
         let mut rows = self.session.query([session.cast_signed()]).map_err(cannot)?;
         match rows.next().map_err(cannot)?.map(|row| Row::read(row, self.sums)) {
             Some(Ok(row)) => return Ok(Some(row)),
             Some(Err(error)) if error.fault() != Fault::Damaged => return Err(error),
             Some(Err(error)) if self.odd.insert(session) => tracing::error!("{error}"),
-            None if self.odd.insert(session) => tracing::error!("session {session} has chunks and no row"),
+            None if self.odd.insert(session) => tracing::error!("session {session:x} has chunks and no row"),
             _ => {}
         }
         Ok(None)

@@ -13,6 +13,7 @@ mod fold;
 mod heads;
 mod read;
 mod row;
+mod save;
 mod schema;
 #[cfg(test)]
 mod tests;

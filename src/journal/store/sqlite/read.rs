@@ -87,7 +87,7 @@ impl Reader {
 
     pub(super) fn load(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
         let conn = self.connection()?;
-        let cannot = |error| failed(format!("read session {session}"), error);
+        let cannot = |error| failed(format!("read session {session:x}"), error);
         // One state of the file: nothing is trimmed meanwhile.
         let tip = self.heads().tip(session).copied();
         let snapshot = conn.unchecked_transaction().map_err(cannot)?;
@@ -248,13 +248,13 @@ fn late(head: &Head, now: u32, wall: i64) -> i64 {
 fn steps(conn: &Connection, row: &Row) -> Result<Vec<Step>, StoreError> {
     let session = row.head.session;
     let mut statement =
-        conn.prepare(STEP).map_err(|error| failed(format!("read session {session}"), error))?;
+        conn.prepare(STEP).map_err(|error| failed(format!("read session {session:x}"), error))?;
     let (mut id, mut next) = (row.last, row.head.entries);
     let mut steps = Vec::new();
     while id != row.floor {
         let read = statement.query_row([id], Step::read);
         let step =
-            read.map_err(|error| match failed(format!("read row {id} of session {session}"), error) {
+            read.map_err(|error| match failed(format!("read row {id} of session {session:x}"), error) {
                 error if error.fault() == Fault::Damaged => {
                     damaged(session, format_args!("row {id} of `steps` is missing or cannot be read"))
                 }

@@ -126,7 +126,7 @@ impl Row {
     /// Reads it as it lies there, with its checksum.
     pub(super) fn read_unchecked(row: &SqlRow<'_>) -> Result<(Self, u64), StoreError> {
         let session = row.get(0).map(i64::cast_unsigned).map_err(|error| failed("read a session", error))?;
-        let unreadable = |error| failed(format!("read the row of session {session}"), error);
+        let unreadable = |error| failed(format!("read the row of session {session:x}"), error);
         Row::columns(row, session).map_err(unreadable)
     }
 

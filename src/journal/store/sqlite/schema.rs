@@ -112,13 +112,13 @@ fn recognize(conn: &Connection, path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// All data goes to the disk before a commit returns. A checkpoint brings 16 MiB into the file at once. What is returned
-/// is the way that SQLite logs by: it falls back where it cannot do what it was told.
+/// All data goes to the disk before a commit returns. A checkpoint brings 16 MiB into the file at once. What is deleted is
+/// overwritten: of what is forgotten nothing is left in the file. What is returned is the way that SQLite logs by: it falls back where it cannot do what it was told.
 fn prepare(conn: &Connection) -> rusqlite::Result<String> {
     let mode = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     conn.execute_batch(
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; \
-         PRAGMA cache_size = -32768; PRAGMA foreign_keys = OFF;",
+         PRAGMA cache_size = -32768; PRAGMA foreign_keys = OFF; PRAGMA secure_delete = ON;",
     )?;
     Ok(mode)
 }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, Params};
 
 use super::beside::beside;
 use super::{Access, Sqlite};
+use crate::journal::Export;
 use crate::journal::store::{Change, Chunk, Fault, Head, State, Store, StoreError};
 
 /// A folder of one test, gone when dropped.
@@ -447,4 +448,44 @@ fn a_journal_that_is_gone_or_empty_is_not_begun_anew() {
     assert!(beside(&crashed, "-wal").exists(), "what is left is left");
     fs::remove_file(&crashed).expect("it is there");
     assert!(refused(&crashed).contains("is gone or empty"));
+}
+
+#[test]
+fn what_is_whole_is_saved_as_it_was() {
+    let folder = Folder::new();
+    let (journal, saved) = (open(&folder.journal()), folder.0.join("saved"));
+    fill(&journal, 3, 4);
+    let (session, due) = (number(2), 99);
+    journal.write(&[Change::Trim { session, before: 2 }, Change::Park { session, due }]).expect("written");
+    let end = Change::End { session: number(3), state: State::Ended, due };
+    journal.write(&[end, Change::Sleep { session: number(1), wake: Some(7) }]).expect("written");
+    assert!(Sqlite::save(folder.journal(), &saved).expect("it is saved").is_whole());
+    let refused = Sqlite::save(folder.journal(), &saved).expect_err("nothing is overwritten").to_string();
+    assert!(refused.contains("is there already"), "{refused}");
+    let copy = open(&saved);
+    assert!(Sqlite::check(&saved).expect("it is checked").is_whole());
+    assert_eq!(copy.list(0, 9).expect("listed"), journal.list(0, 9).expect("listed"));
+    for n in 1..=3 {
+        assert_eq!(copy.load(number(n)).expect("it is there"), journal.load(number(n)).expect("it is there"));
+    }
+    let (old, new) = (journal.opened(), copy.opened());
+    assert_eq!((old.journal, old.secret), (new.journal, new.secret));
+    assert!(new.epoch > old.epoch && new.clock > old.clock);
+}
+
+#[test]
+fn what_is_exported_is_imported_also_where_its_beginning_was_trimmed() {
+    let (folder, other) = (Folder::new(), Folder::new());
+    let (journal, into) = (open(&folder.journal()), open(&other.journal()));
+    fill(&journal, 1, 4);
+    journal.write(&[Change::Trim { session: number(1), before: 2 }]).expect("it is trimmed");
+    let export = Export::of(&journal, number(1)).expect("it is there");
+    let numbers = [export.import(&into), export.import(&into)].map(|done| done.expect("it is imported")[0]);
+    assert_ne!(numbers[0], numbers[1]);
+    for session in numbers {
+        let there: Vec<_> = journal.load(number(1)).expect("it is there");
+        let there: Vec<_> = there.into_iter().map(|chunk| Chunk { session, ..chunk }).collect();
+        assert_eq!(into.load(session).expect("it is there"), there);
+    }
+    assert!(Sqlite::check(other.journal()).expect("it is checked").is_whole());
 }
