@@ -15,6 +15,7 @@ mod failing;
 mod files;
 mod flows;
 mod journal;
+mod journal_found;
 mod limits;
 mod log;
 mod mapping;
@@ -26,6 +27,7 @@ mod purpose;
 mod races;
 mod reliability;
 mod repeats;
+mod restarts;
 mod rotation;
 mod sessions;
 #[cfg(feature = "sqlite")]
