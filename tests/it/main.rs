@@ -20,6 +20,7 @@ mod limits;
 mod log;
 mod mapping;
 mod mistakes;
+mod noticed;
 mod output;
 mod properties;
 mod proxies;
