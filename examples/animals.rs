@@ -1,6 +1,6 @@
 //! Guesses the animal you think of, and learns from all visitors: their sessions share one tree of questions.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use continuity::prelude::*;
 
@@ -70,8 +70,10 @@ enum Node {
     Question { text: String, yes: usize, no: usize },
 }
 
-/// What all sessions share. Nodes are never removed, so that a place stays one while others teach.
-pub struct Tree(Mutex<Vec<Node>>);
+/// What all sessions share. Nodes are never removed, so that a place stays one while others teach; but they go with the
+/// process, and a session that outlives it begins at the root again.
+#[derive(Clone)]
+pub struct Tree(Arc<Mutex<Vec<Node>>>);
 
 impl Tree {
     /// More is not learned.
@@ -79,13 +81,14 @@ impl Tree {
 
     fn node(&self, at: usize) -> Result<Node> {
         let nodes = self.0.lock().map_err(|_| "the tree is broken")?;
-        Ok(nodes[at].clone())
+        Ok(nodes.get(at).unwrap_or(&nodes[0]).clone())
     }
 
     /// Puts the question where `at` is; what was there is its other answer.
     fn learn(&self, at: usize, lesson: &Lesson) -> Result<()> {
         let mut nodes = self.0.lock().map_err(|_| "the tree is broken")?;
         if nodes.len() < Self::NODES {
+            let at = if at < nodes.len() { at } else { 0 };
             let (old, new) = (nodes.len(), nodes.len() + 1);
             let (yes, no) = if lesson.answer_is_yes { (new, old) } else { (old, new) };
             let question = Node::Question { text: lesson.question.trim().into(), yes, no };
@@ -98,7 +101,7 @@ impl Tree {
 
 impl Default for Tree {
     fn default() -> Self {
-        Tree(Mutex::new(vec![Node::Animal("dog".into())]))
+        Tree(Arc::new(Mutex::new(vec![Node::Animal("dog".into())])))
     }
 }
 

@@ -39,24 +39,22 @@ async fn page(mut req: Request) -> Result<()> {
 }
 
 async fn send(mut req: Request) -> Result<()> {
-    loop {
-        let line = (req.param::<String>("name")?, req.param::<String>("text")?);
-        let room = req.app::<Room>();
-        req.once("say", &line, async |_key| room.say(&line.0, &line.1)).await?;
-        let home = format!("{}/", req.mount());
-        req.redirect(&home)?.next().await?;
-    }
+    let line = (req.param::<String>("name")?, req.param::<String>("text")?);
+    let room = req.app::<Room>();
+    req.once("say", &line, async |_key| room.say(&line.0, &line.1)).await?;
+    let home = format!("{}/", req.mount());
+    req.redirect(&home)?;
+    Ok(())
 }
 
-/// Answers as soon as there is a line that the page has not seen. Tabs take turns: each says what it saw.
+/// Answers as soon as there is a line that the page has not seen, and is over: a journal keeps nothing of it. Tabs take
+/// turns: each says what it saw.
 async fn push(mut req: Request) -> Result<()> {
-    loop {
-        let seen: u64 = req.param("seen")?;
-        let room = req.app::<Room>();
-        let lines = req.read("new lines", async || room.wait(seen).await).await?;
-        req.content_type("text/html; charset=utf-8")?.print(show(&lines));
-        req.next().await?;
-    }
+    let seen: u64 = req.param("seen")?;
+    let room = req.app::<Room>();
+    let lines = req.read("new lines", async || room.wait(seen).await).await?;
+    req.content_type("text/html; charset=utf-8")?.print(show(&lines));
+    Ok(())
 }
 
 fn show(lines: &[Line]) -> Markup {
@@ -100,8 +98,8 @@ struct Line {
     text: String,
 }
 
-/// What all visitors share: the last lines.
-#[derive(Default)]
+/// What all visitors share: the last lines. They go with the process.
+#[derive(Clone, Default)]
 pub struct Room(watch::Sender<Vec<Line>>);
 
 impl Room {

@@ -6,28 +6,45 @@ use continuity::prelude::*;
 mod port;
 
 pub async fn login(mut req: Request) -> Result<()> {
-    let who: Login = req.ask(form).await?;
+    let name = door(&mut req).await?;
     req.rotate_id()?;
     let mut visits = 0;
-    while let Go::Around = req.sensitive().choose(|c| private(c, &who.name, visits)).await? {
+    while let Go::Around = req.sensitive().choose(|c| private(c, &name, visits)).await? {
         visits += 1;
     }
     req.print(html! { p { "You are logged out." } a href="?" { "Log in again" } });
     Ok(())
 }
 
+/// Asks until the password is right. No journal ever has it: it is a secret, which opens in `read` and `once` only.
+async fn door(req: &mut Request) -> Result<String> {
+    let mut tried = None;
+    loop {
+        let Login { name, password } = req.ask(|f| form(f, tried.as_deref())).await?;
+        if req.read("password", async || is_right(&name, password.open()?)).await? {
+            return Ok(name);
+        }
+        tried = Some(name);
+    }
+}
+
+/// A real program keeps hashes of passwords, and compares those.
+fn is_right(name: &str, password: &str) -> Result<bool> {
+    Ok(name == "ada" && password == "sesame")
+}
+
 #[derive(Deserialize)]
 struct Login {
     name: String,
-    password: String,
+    password: Secret<String>,
 }
 
-fn form(f: &Form<'_, Login>) -> Markup {
-    // A real program keeps hashes of passwords, and compares those.
-    f.check(|login| login.name == "ada" && login.password == "sesame", "password", "wrong name or password");
+fn form(f: &Form<'_, Login>, tried: Option<&str>) -> Markup {
+    f.start_with(&[("name", tried.unwrap_or_default())]);
     html! {
         h1 { "Log in" }
         p { "Try " code { "ada" } " and " code { "sesame" } "." }
+        @if tried.is_some() { p role="alert" { "wrong name or password" } }
         (f.text("name")) (f.password("password")) button { "Log in" }
     }
 }

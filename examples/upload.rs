@@ -40,20 +40,20 @@ fn kind(file: &UploadedFile) -> &str {
 }
 
 async fn progress(mut req: Request) -> Result<()> {
-    loop {
-        // A document of its own: no layout around it.
-        req.print(html! {
+    // A document of its own: no layout around it. It has no links: whoever comes again is shown it anew.
+    let page = |c: &Choices<'_, ()>| {
+        html! {
             html {
                 head { title { "Progress" } meta http-equiv="refresh" content="1"; }
                 body {
-                    @for upload in req.uploads() {
+                    @for upload in c.uploads() {
                         p { progress value=(upload.received) max=[upload.total] {} " " (upload.received / 1024) " KiB" }
                     }
                 }
             }
-        });
-        req.next().await?;
-    }
+        }
+    };
+    Ok(req.choose(page).await?)
 }
 
 pub fn flow() -> Flow {

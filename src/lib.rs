@@ -65,6 +65,9 @@ pub use server::{Bound, Server};
 mod guides {
     #[doc = include_str!("../docs/deploying.md")]
     mod deploying {}
+    #[cfg(feature = "sqlite")]
+    #[doc = include_str!("../docs/journal.md")]
+    mod journal {}
     #[doc = include_str!("../docs/security.md")]
     mod security {}
     #[doc = include_str!("../docs/sessions.md")]

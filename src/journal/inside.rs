@@ -61,14 +61,25 @@ pin_project! {
     /// A verb's work: what it waits for is known to the session, and secrets open in it.
     pub(crate) struct Inside<F> {
         session: Arc<Session>,
+        // It was begun, and has not come to its end.
+        waits: bool,
         #[pin]
         work: F,
+    }
+
+    impl<F> PinnedDrop for Inside<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if *this.waits && !std::thread::panicking() {
+                this.session.gave_up();
+            }
+        }
     }
 }
 
 impl<F> Inside<F> {
     pub(crate) fn new(session: Arc<Session>, work: F) -> Self {
-        Inside { session, work }
+        Inside { session, waits: false, work }
     }
 }
 
@@ -79,6 +90,7 @@ impl<F: Future> Future for Inside<F> {
         let this = self.project();
         let _before = Before(INSIDE.replace(true));
         let polled = this.work.poll(cx);
+        *this.waits = polled.is_pending();
         if polled.is_pending() {
             this.session.tape(|tape| tape.at_verb = true);
         }

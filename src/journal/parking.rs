@@ -127,11 +127,8 @@ impl Core {
                 State::Ended | State::Quarantined => changes.push(Change::Forget { session }),
                 State::Live if self.journal().has(session) => {
                     // It is here, and sees to itself.
-                    changes.push(if over {
-                        Change::Unpark { session }
-                    } else {
-                        Change::Sleep { session, wake: None }
-                    });
+                    let sleep = Change::Sleep { session, wake: None };
+                    changes.push(if over { Change::Unpark { session } } else { sleep });
                 }
                 State::Live if !self.flows.iter().any(|flow| flow.mount() == head.flow) => {
                     changes.push(self.give_up(&head, now));

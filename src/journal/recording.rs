@@ -383,14 +383,24 @@ impl Session {
         }
     }
 
-    /// A verb that asks was given up: what made the program do so is not in the journal.
+    /// A verb was given up: what made the program do so is not in the journal.
     pub(crate) fn gave_up(&self) {
-        let place = self.talk(|talk| talk.place);
-        let stray = self.tape(|tape| if tape.is_replaying() { Stray::No } else { Stray::of(tape, place) });
+        if self.core.journal.is_none() {
+            return;
+        }
+        let (place, over) = {
+            let state = self.queue.lock();
+            (state.talk.place, state.is_dying())
+        };
+        let stray = self.tape(|tape| {
+            // Or the session is being dropped: it leaves memory, it failed, it is over.
+            let drops = over || tape.stays || tape.broken || tape.diverged.is_some() || tape.rehearses;
+            if drops || tape.is_replaying() { Stray::No } else { Stray::of(tape, place) }
+        });
         if matches!(stray, Some(Stray::First)) {
             tracing::warn!(
                 session = %self.name(), place = %place,
-                "a session gave up a verb that asks, the one at `place`, for something that is no verb: it cannot be rebuilt past this step"
+                "a session gave up the verb at `place` for something that is no verb: it cannot be rebuilt past this step"
             );
         }
     }

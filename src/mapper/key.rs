@@ -16,6 +16,9 @@ const BYTES: usize = 24;
 pub(crate) struct VisitorId(pub(crate) [u64; 2]);
 
 impl VisitorId {
+    /// In place of an id that is not known.
+    pub(crate) const NOBODY: VisitorId = VisitorId([0, 0]);
+
     /// A fresh one from the operating system.
     pub(crate) fn fresh() -> Self {
         let mut bytes = [0; 16];

@@ -310,6 +310,56 @@ async fn upload_lists_the_files_that_came() {
     browser.reload().await.shows("Files: 2");
 }
 
+/// The shop's gateway, on a port of its own in this process; and where it is.
+pub(crate) async fn pay_desk() -> String {
+    let bound = shop::gateway::server().bind().await.expect("there is a free port");
+    let address = bound.addresses().remove(0);
+    tokio::spawn(bound.run_until(std::future::pending()));
+    address
+}
+
+pub(crate) fn shop_at(desk: &str) -> Server {
+    Server::new(shop::shop).app(shop::gateway::Gateway::at(desk.to_owned()))
+}
+
+#[tokio::test]
+async fn shop_charges_once_whatever_the_gateway_says() {
+    let desk = pay_desk().await;
+    let mut browser = Browser::of(shop_at(&desk));
+    browser.get("/").await.shows("In your cart: 0, 0.00").shows_not("Check out");
+    browser.follow("Add a cup of tea").await.follow("Add a teapot").await.shows("In your cart: 2, 44.50");
+    browser.click("Check out").await.fill("name", "Ada").submit().await.shows("where shall it go?");
+    browser.fill("street", "Mill Road 1").submit().await.shows("To pay: 44.50");
+    browser.fill("card", 99).submit().await.shows("declined");
+    // Booked, and nobody was told: the same charge again is no second one.
+    browser.fill("card", "3333").submit().await.status(500).shows_not("Ada");
+}
+
+#[tokio::test]
+async fn shop_tries_a_charge_again_that_nobody_knows_the_end_of() {
+    let (desk, store) = (pay_desk().await, continuity::journal::Memory::new());
+    let mut browser = Browser::of(shop_at(&desk).journal(store));
+    browser.get("/").await.follow("Add a pot").await.click("Check out").await;
+    browser.fill("name", "Ada").fill("street", "Mill Road 1").submit().await;
+    browser.fill("card", "3333").submit().await.status(500);
+    browser.follow("Back to where you were").await.shows("To pay: 7.00");
+    browser.fill("card", "3333").submit().await.shows("Thank you, Ada!").shows("You paid 7.00, receipt R-");
+    browser.shows("booked so far: 1");
+    browser.reload().await.shows("booked so far: 1");
+    browser.follow("Shop again").await.shows("In your cart: 0");
+}
+
+#[tokio::test]
+async fn survey_asks_one_question_a_day() {
+    let mut browser = Browser::new(survey::survey);
+    browser.get("/").await.shows("Day 1: How did you sleep?");
+    browser.follow("4").await.shows("Days so far: 1").shows("How did you sleep? 4");
+    browser.follow("I cannot wait").await.shows("Day 2: How was the tea?");
+    browser.follow("5").await.follow("I cannot wait").await.follow("1").await.follow("I cannot wait").await;
+    browser.follow("2").await.shows("Days so far: 4").shows("How did you sleep? 4 2");
+    browser.shows("How was the tea? 5").shows("How was your day? 1");
+}
+
 #[tokio::test(start_paused = true)]
 async fn gallery_leads_to_each_example_and_its_source() {
     let mut browser = Browser::of(gallery::server());

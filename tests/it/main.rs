@@ -17,10 +17,12 @@ mod faults;
 mod files;
 mod flows;
 mod journal;
+mod journal_found;
 mod limits;
 mod log;
 mod mapping;
 mod mistakes;
+mod noticed;
 mod output;
 #[cfg(feature = "sqlite")]
 mod promises;
@@ -31,6 +33,7 @@ mod races;
 mod reliability;
 mod repeats;
 mod replaying;
+mod restarts;
 mod rotation;
 mod sessions;
 #[cfg(feature = "sqlite")]

@@ -19,6 +19,8 @@ mod framing;
 mod http;
 #[cfg(feature = "http2")]
 mod http2;
+#[cfg(feature = "sqlite")]
+mod killed;
 mod log;
 mod memory;
 mod program;

@@ -1,4 +1,4 @@
-//! An example as a process of its own: built, started, signalled, waited for.
+//! An example, or the gallery, as a process of its own: built, started, signalled, waited for.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,31 @@ impl Program {
         Program::greeted(command)
     }
 
+    /// Starts the gallery with a journal there and a gateway elsewhere.
+    pub fn start_gallery(port: &str, journal: &Path, gateway: &str) -> Program {
+        let mut command = gallery(port);
+        command.env("JOURNAL", journal).env("GATEWAY", gateway);
+        Program::greeted(command)
+    }
+
+    /// Runs a gallery that ends by itself.
+    pub fn run_gallery(journal: &Path) -> Ended {
+        let mut command = gallery("0");
+        Program::waiting(command.env("JOURNAL", journal)).ended(crate::PATIENCE)
+    }
+
+    /// Starts the gateway of the gallery's shop alone. Its first line is where it is; it ends when its input does.
+    pub fn start_gateway() -> Program {
+        let mut command = gallery("0");
+        command.arg("gateway").stdin(Stdio::piped());
+        Program::greeted(command)
+    }
+
+    /// Ends its input.
+    pub fn hang_up(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
     /// The most memory it has had so far, in KiB.
     pub fn peak(&self) -> usize {
         let path = format!("/proc/{}/status", self.child.id());
@@ -70,9 +95,14 @@ impl Program {
 
     /// Runs an example that ends by itself.
     pub fn run(name: &str, port: &str) -> Ended {
-        let mut child = command(name, port).spawn().expect("an example can be started");
+        Program::waiting(&mut command(name, port)).ended(crate::PATIENCE)
+    }
+
+    /// A program whose first line nobody waits for.
+    fn waiting(command: &mut Command) -> Program {
+        let mut child = command.spawn().expect("an example can be started");
         let output = BufReader::new(child.stdout.take().expect("it is piped"));
-        Program { child, output, greeting: String::new() }.ended(crate::PATIENCE)
+        Program { child, output, greeting: String::new() }
     }
 
     /// Sends a signal, by its name without SIG.
@@ -132,6 +162,12 @@ fn command(name: &str, port: &str) -> Command {
     piped(Command::new(folder().join(name)), port)
 }
 
+fn gallery(port: &str) -> Command {
+    let mut path = folder().to_owned();
+    path.set_file_name("gallery");
+    piped(Command::new(path), port)
+}
+
 fn piped(mut command: Command, port: &str) -> Command {
     // What one of glibc's arenas has free another one does not use: nothing could be said of the memory that is needed.
     command.env("MALLOC_ARENA_MAX", "1");
@@ -165,7 +201,7 @@ fn build(profile: &Path) {
         "--profile",
         profile,
     ]);
-    command.arg("--target-dir").arg(target);
+    command.arg("--target-dir").arg(target).args(["--bin", "gallery"]);
     for example in EXAMPLES {
         command.args(["--example", example]);
     }

@@ -3,11 +3,15 @@
 use continuity::prelude::*;
 
 mod gallery;
+#[path = "../../journal.rs"]
+#[expect(clippy::duplicate_mod, reason = "each example with a journal has it too")]
+mod journal;
 #[path = "../../port.rs"]
 #[expect(clippy::duplicate_mod, reason = "each example has it too")]
 mod port;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    port::run(gallery::server()).await
+    gallery::shelf::shop::gateway::be_it_if_asked().await?;
+    port::run(journal::keep(gallery::server(), "gallery")?).await
 }

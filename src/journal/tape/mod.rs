@@ -69,6 +69,8 @@ pub(crate) struct Tape {
     build: u64,
     /// What is printed is compared even with that of another program.
     pub(crate) strict: bool,
+    /// What is printed is not compared at all.
+    pub(crate) lenient: bool,
     /// It has had its second hit or its first effect: it is to be in the store.
     pub(crate) grown: bool,
     /// It is in the store.
@@ -85,8 +87,6 @@ pub(crate) struct Tape {
     pub(crate) stays: bool,
     /// It is replayed to see whether it can be, beside the session itself.
     pub(crate) rehearses: bool,
-    /// Its visitor's id is not known.
-    pub(crate) nameless: bool,
     /// A verb is waiting: what the session waits for is known.
     pub(crate) at_verb: bool,
     /// It waited for something else: it cannot be rebuilt as it is now.
@@ -195,7 +195,8 @@ impl Tape {
     pub(crate) fn seal(&mut self, fill: impl FnOnce(&mut Taken, &[String], &mut Fields)) {
         let Some((place, mut taken)) = self.taken.take() else { return };
         fill(&mut taken, &self.secrets, &mut self.fields);
-        self.note(&format!("{} {}", taken.method, taken.path));
+        let hit = format!("{} {}", taken.method, taken.path);
+        self.what = if self.what.is_empty() { hit } else { [&hit, ", ", &self.what].concat() };
         let after = self.fresh.split_off(place);
         Entry::Hit(taken).write(&mut self.fresh);
         self.fresh.extend_from_slice(&after);
@@ -249,7 +250,7 @@ impl Tape {
     }
 
     fn compares_output(&self) -> bool {
-        self.strict || self.build_then == self.build
+        !self.lenient && (self.strict || self.build_then == self.build)
     }
 
     /// Whether, after many steps in a row, others should have their turn.

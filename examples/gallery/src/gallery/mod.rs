@@ -11,6 +11,7 @@ pub fn server() -> Server {
     shelf::mount(Server::new(index::index))
         .app(shelf::animals::Tree::default())
         .app(shelf::chat::Room::default())
+        .app(shelf::shop::gateway::Gateway::default())
         .layout(|page| {
             layout::document(
                 page.title(),

@@ -29,6 +29,8 @@ modules! {
     "../../../slowprint.rs" slowprint
     "../../../echo.rs" echo
     "../../../upload.rs" upload
+    "../../../shop.rs" shop
+    "../../../survey.rs" survey
 }
 
 /// An example as visitors of the gallery meet it.
@@ -96,6 +98,10 @@ shelves! {
         query_session = query_session::flow();
         animals = animals::animals;
         chat = chat::flow();
+    }
+    "Kept by a journal" {
+        shop = shop::shop;
+        survey = survey::survey;
     }
     "Closer to HTTP" {
         params = params::params;

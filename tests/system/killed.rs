@@ -1,0 +1,189 @@
+//! The gallery, killed at any time: nobody loses their place, and nobody pays twice.
+
+use crate::client::{Client, Reply};
+use crate::folder::Folder;
+use crate::program::Program;
+use crate::until;
+
+/// The gallery on a journal, and a visitor of it who keeps cookies.
+struct Visit {
+    folder: Folder,
+    /// Outlives the gallery.
+    gateway: Program,
+    gallery: Program,
+    cookie: String,
+    /// What the visitor looks at, and where it is.
+    page: String,
+    path: String,
+}
+
+impl Visit {
+    async fn begin() -> Visit {
+        let (folder, gateway) = (Folder::new("killed"), Program::start_gateway());
+        let gallery = Program::start_gallery("0", &folder.0.join("gallery.db"), gateway.greeting.trim_end());
+        let (cookie, page, path) = Default::default();
+        Visit { folder, gateway, gallery, cookie, page, path }
+    }
+
+    /// `kill -9`, and the same once more: at the same address, for the cookie's name goes by the port.
+    fn kill(&mut self) {
+        let address = self.gallery.address();
+        let port = address.rsplit(':').next().expect("an address has a port");
+        self.gallery.signal("KILL");
+        until_dead(&mut self.gallery);
+        let gateway = self.gateway.greeting.trim_end();
+        self.gallery = Program::start_gallery(port, &self.folder.0.join("gallery.db"), gateway);
+    }
+
+    /// Sends a request on a connection of its own, and does not wait for what comes back.
+    async fn send(&self, method: &str, target: &str, form: &str) -> Client {
+        let mut client = Client::connect(&self.gallery.address()).await;
+        let cookie = &self.cookie;
+        let mut fields = if cookie.is_empty() { String::new() } else { format!("Cookie: {cookie}\r\n") };
+        if method == "POST" {
+            let length = form.len();
+            fields +=
+                &format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n");
+        }
+        client.ask(&format!("{method} {target}"), &fields).await;
+        client.send(form).await;
+        client
+    }
+
+    async fn look(&mut self, reply: Reply, path: &str) {
+        if reply.field("set-cookie").is_some() {
+            reply.cookie().clone_into(&mut self.cookie);
+        }
+        reply.text().clone_into(&mut self.page);
+        path.clone_into(&mut self.path);
+    }
+
+    async fn get(&mut self, path: &str) -> &Visit {
+        let reply = self.send("GET", path, "").await.reply().await;
+        self.look(reply, path).await;
+        self
+    }
+
+    /// Where a link leads.
+    fn link(&self, text: &str) -> String {
+        let page = self.page.split_once(&format!("\">{text}</a>"));
+        let before = page.unwrap_or_else(|| panic!("no link {text}: {}", self.page)).0;
+        let href = before.rsplit("href=\"").next().expect("a link leads somewhere");
+        format!("{}{}", self.path, href.replace("&amp;", "&"))
+    }
+
+    async fn follow(&mut self, text: &str) -> &Visit {
+        let (target, path) = (self.link(text), self.path.clone());
+        let reply = self.send("GET", &target, "").await.reply().await;
+        self.look(reply, &path).await;
+        self
+    }
+
+    /// The only form of the page, filled in.
+    fn form(&self, fields: &str) -> String {
+        let token = self.page.split_once("name=\"_t\" value=\"").and_then(|(_, rest)| rest.split_once('"'));
+        format!("_t={}&{fields}", token.unwrap_or_else(|| panic!("no form: {}", self.page)).0)
+    }
+
+    async fn submit(&mut self, fields: &str) -> &Visit {
+        let path = self.path.clone();
+        let reply = self.send("POST", &path, &self.form(fields)).await.reply().await;
+        self.look(reply, &path).await;
+        self
+    }
+
+    fn shows(&self, text: &str) {
+        assert!(self.page.contains(text), "no {text:?}: {}", self.page);
+    }
+}
+
+fn until_dead(program: &mut Program) {
+    let start = std::time::Instant::now();
+    while program.is_running() {
+        assert!(start.elapsed() < crate::PATIENCE, "it was killed and still runs");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+/// How many charges the gateway has booked.
+async fn charges(gateway: &str) -> String {
+    Client::connect(gateway).await.get("/").await.text().to_owned()
+}
+
+#[tokio::test]
+async fn a_gallery_killed_at_any_time_goes_on() {
+    let mut ada = Visit::begin().await;
+    ada.get("/counter").await.shows("Count: 0");
+    ada.follow("++").await.shows("Count: 1");
+    ada.get("/wizard").await.shows("1. Who are you?");
+    ada.submit("name=Ada&email=ada@example.org").await.shows("2. When");
+
+    ada.kill();
+    ada.get("/counter").await.shows("Count: 1");
+    ada.follow("++").await.shows("Count: 2");
+    ada.get("/wizard").await.shows("2. When");
+    ada.kill();
+    ada.submit("people=4&time=19:30").await.shows("3. Any wishes?");
+    ada.kill();
+    ada.submit("remarks=none").await.shows("Is this right?");
+    ada.shows("Ada (ada@example.org) wants a table for 4 at 19:30.");
+}
+
+/// Killed while it works on a click: when the visitor clicks again, it counts once.
+#[tokio::test]
+async fn a_click_that_a_gallery_was_killed_at_counts_once() {
+    let mut ada = Visit::begin().await;
+    ada.get("/counter").await;
+    ada.follow("++").await.shows("Count: 1");
+    for round in 0..6u64 {
+        let clicked = ada.send("GET", &ada.link("++"), "").await;
+        tokio::time::sleep(std::time::Duration::from_micros(300 * round)).await;
+        ada.kill();
+        drop(clicked);
+        ada.follow("++").await.shows(&format!("Count: {}", round + 2));
+    }
+}
+
+#[tokio::test]
+async fn a_shop_killed_while_it_charges_charges_once() {
+    let mut ada = Visit::begin().await;
+    let gateway = ada.gateway.greeting.trim_end().to_owned();
+    ada.get("/shop").await;
+    ada.follow("Add a teapot").await.shows("In your cart: 1, 42.00");
+    ada.kill();
+    let button = ada.page.rsplit("name=\"_t\" value=\"").next().and_then(|rest| rest.split_once('"'));
+    let check_out = format!("_t={}", button.expect("there is a button").0);
+    let reply = ada.send("POST", "/shop", &check_out).await.reply().await;
+    ada.look(reply, "/shop").await;
+    ada.submit("name=Ada&street=Mill+Road+1").await.shows("To pay: 42.00");
+
+    // This card is charged at once, and its holder is told three seconds later.
+    let paying = ada.send("POST", "/shop", &ada.form("card=2222")).await;
+    while charges(&gateway).await != "1" {
+        tokio::time::sleep(crate::GLANCE).await;
+    }
+    ada.kill();
+    drop(paying);
+    ada.submit("card=2222").await.shows("Thank you, Ada!");
+    ada.shows("booked so far: 1");
+    assert_eq!(charges(&gateway).await, "1");
+    ada.kill();
+    ada.get("/shop").await.shows("You paid 42.00, receipt");
+}
+
+#[tokio::test]
+async fn the_shops_gateway_goes_with_who_started_it() {
+    let mut gateway = Program::start_gateway();
+    assert_eq!(charges(gateway.greeting.trim_end()).await, "0");
+    gateway.hang_up();
+    until("the gateway is gone", || !gateway.is_running()).await;
+}
+
+#[tokio::test]
+async fn a_second_gallery_on_a_journal_is_told_so() {
+    let ada = Visit::begin().await;
+    let ended = Program::run_gallery(&ada.folder.0.join("gallery.db"));
+    assert!(!ended.status.success(), "{ended:?}");
+    assert!(ended.errors.contains("is open in another server"), "{ended:?}");
+    assert!(ended.errors.contains("JOURNAL="), "{ended:?}");
+}
