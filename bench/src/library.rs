@@ -1,7 +1,9 @@
 //! Starts the library's own servers on the bench's runtime, with the caps raised that a million sessions would meet.
 //!
-//! The caps' checks stay on; nothing else differs from what a user gets by default.
+//! The caps' checks stay on; nothing else differs from what a user gets by default. With `JOURNAL` in the environment
+//! the sessions are journaled in the file it names.
 
+use continuity::Sqlite;
 use continuity::prelude::*;
 
 use crate::rival::serve::{announce, port, runtime};
@@ -12,10 +14,13 @@ const SESSIONS: usize = 2_000_000;
 /// Serves `flow` on loopback until the process is killed; the first line printed says where.
 ///
 /// # Errors
-/// Returns why the runtime or the socket could not be had.
+/// Returns why the runtime, the socket or the journal could not be had.
 pub fn run(flow: impl Into<Flow>) -> Result<()> {
     runtime()?.block_on(async {
-        let server = Server::new(flow).limits(raise).listen(Http::on(port()));
+        let mut server = Server::new(flow).limits(raise).listen(Http::on(port()));
+        if let Some(path) = std::env::var_os("JOURNAL") {
+            server = server.journal(Sqlite::open(path)?);
+        }
         let bound = server.bind().await?;
         announce(&bound.addresses()[0])?;
         bound.run().await

@@ -3,6 +3,7 @@
 //! Linux only: it reads `/proc` and calls `taskset`. Where they are missing it says so and measures unpinned.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{self, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,21 @@ fn pin_self(core: usize) -> bool {
     let mut taskset = Command::new("taskset");
     taskset.args(["-a", "-c", "-p", &core.to_string(), &process::id().to_string()]);
     taskset.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// Pins one thread; whether that could be done.
+pub(crate) fn pin_thread(thread: u32, core: usize) -> bool {
+    let mut taskset = Command::new("taskset");
+    taskset.args(["-c", "-p", &core.to_string(), &thread.to_string()]);
+    taskset.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// The thread of a process that has this name.
+pub(crate) fn thread_named(pid: u32, name: &str) -> Option<u32> {
+    let mut tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten();
+    let named =
+        |path: PathBuf| fs::read_to_string(path.join("comm")).is_ok_and(|comm| comm.trim_end() == name);
+    tasks.find(|task| named(task.path()))?.file_name().to_str()?.parse().ok()
 }
 
 fn allowed_cores() -> Vec<usize> {

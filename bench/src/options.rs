@@ -17,16 +17,21 @@ Commands:
   memory                 bytes per waiting session
   create                 sessions created per second
   crowd                  what a million waiting sessions cost those who are active
+  journal                requests/s with a journal, against the same server without one
+  rebuild                parked sessions rebuilt per second from a journal
   all                    all of them; writes bench/report.json into the target folder
   chart [REPORT] OUT     draws a report as an SVG
 
 Options:
   --only A,B             these servers only: ours, ours_simple, hyper_map, tower_sessions, actor
   --quick                short runs and small counts, to see that it works
-  --seconds S            length of one server's part of a round (throughput, crowd)
-  --rounds R             rounds, of which the median is taken (throughput, create, crowd)
+  --seconds S            length of one server's part of a round (throughput, crowd, journal)
+  --rounds R             rounds, of which the median is taken (throughput, create, crowd,
+                         journal, rebuild)
   --sessions N           sessions to create (memory, create, crowd)
-  --connections N        keep-alive connections (64)
+  --connections N        keep-alive connections (64); not of journal (64 and 256) and rebuild (8)
+  --parked N             parked sessions to rebuild (2000)
+  --journal-dir DIR      where journals lie, on a disk; beside the report if not given
   -h, --help             this text
 
 The bench runs servers that lie beside its own binary. It exits with 1 if any answer was wrong.";
@@ -44,6 +49,23 @@ pub(crate) struct Options {
     pub(crate) rounds: Option<usize>,
     pub(crate) sessions: Option<usize>,
     pub(crate) connections: usize,
+    pub(crate) parked: usize,
+    pub(crate) journal_dir: Option<PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            only: None,
+            quick: false,
+            seconds: None,
+            rounds: None,
+            sessions: None,
+            connections: 64,
+            parked: 2000,
+            journal_dir: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +75,8 @@ pub(crate) enum Command {
     Memory,
     Create,
     Crowd,
+    Journal,
+    Rebuild,
     All,
     Chart { report: Option<PathBuf>, out: PathBuf },
 }
@@ -61,8 +85,7 @@ pub(crate) enum Command {
 pub(crate) fn read(mut arguments: lexopt::Parser) -> Result<(Command, Options), lexopt::Error> {
     let mut words = Vec::new();
     let mut help = false;
-    let mut options =
-        Options { only: None, quick: false, seconds: None, rounds: None, sessions: None, connections: 64 };
+    let mut options = Options::default();
     while let Some(argument) = arguments.next()? {
         match argument {
             Short('h') | Long("help") => help = true,
@@ -72,6 +95,8 @@ pub(crate) fn read(mut arguments: lexopt::Parser) -> Result<(Command, Options), 
             Long("rounds") => options.rounds = Some(positive(arguments.value()?.parse()?)?),
             Long("sessions") => options.sessions = Some(positive(arguments.value()?.parse()?)?),
             Long("connections") => options.connections = positive(arguments.value()?.parse()?)?,
+            Long("parked") => options.parked = positive(arguments.value()?.parse()?)?,
+            Long("journal-dir") => options.journal_dir = Some(arguments.value()?.into()),
             Value(word) => words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
@@ -94,6 +119,8 @@ fn command(words: &[String]) -> Result<Command, lexopt::Error> {
         ["memory"] => Command::Memory,
         ["create"] => Command::Create,
         ["crowd"] => Command::Crowd,
+        ["journal"] => Command::Journal,
+        ["rebuild"] => Command::Rebuild,
         ["all"] => Command::All,
         ["chart", out] => Command::Chart { report: None, out: out.into() },
         ["chart", report, out] => Command::Chart { report: Some(report.into()), out: out.into() },
@@ -127,6 +154,13 @@ mod tests {
         assert_eq!(command, Command::Throughput);
         assert_eq!(options.only, Some(vec!["hello".to_owned(), "actor".to_owned()]));
         assert_eq!((options.rounds, options.connections), (Some(3), 64));
+    }
+
+    #[test]
+    fn journals_may_lie_elsewhere() {
+        let (command, options) = of(&["rebuild", "--journal-dir", "/mnt/x", "--parked", "9"]).expect("valid");
+        assert_eq!((command, options.parked), (Command::Rebuild, 9));
+        assert_eq!(options.journal_dir, Some("/mnt/x".into()));
     }
 
     #[test]

@@ -1,17 +1,31 @@
-//! A server under test: started fresh, pinned, watched, and killed when dropped.
+//! A server under test: started fresh, pinned, watched, and killed when dropped, or stopped as a user would.
 
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::load::Shape;
 use crate::machine::{self, Pins};
 
 /// What a server prints first; its address follows.
 const GREETING: &str = "Please contact me at: http://";
+/// The thread that writes a server's journal: the 15 bytes of its name that the kernel keeps.
+const WRITER: &str = "continuity-jour";
+/// A server that takes longer to stop is stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The journal of a server that has one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Journaled<'a> {
+    pub(crate) path: &'a Path,
+    /// Where it listens, 0 is any free port: who visits it again after a restart has a cookie with the port in its name.
+    pub(crate) port: u16,
+}
 
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -22,13 +36,20 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts the server binary of this name, which lies beside our own.
-    pub(crate) fn start(name: &str, pins: Option<Pins>, hello: &Shape) -> Result<Self, String> {
+    pub(crate) fn start(
+        name: &str,
+        pins: Option<Pins>,
+        hello: &Shape,
+        journal: Option<Journaled<'_>>,
+    ) -> Result<Self, String> {
         let path = path_of(name)?;
         let mut command = match pins {
             Some(pins) => taskset(pins.server, &path),
             None => Command::new(&path),
         };
-        command.env("PORT", "0").env("BODY_LEN", hello.body.to_string());
+        let port = journal.map_or(0, |journal| journal.port);
+        command.env("PORT", port.to_string()).env("BODY_LEN", hello.body.to_string()).env_remove("JOURNAL");
+        command.envs(journal.map(|journal| ("JOURNAL", journal.path)));
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -47,6 +68,29 @@ impl Server {
     /// The CPU time it has used so far.
     pub(crate) fn cpu(&self) -> Duration {
         machine::cpu_of(self.child.id())
+    }
+
+    /// Moves the thread that writes its journal to another core.
+    pub(crate) fn move_writer(&self, core: usize) -> Result<(), String> {
+        let writer = machine::thread_named(self.child.id(), WRITER);
+        let writer = writer.ok_or_else(|| format!("{}: no thread writes a journal", self.name))?;
+        let moved = machine::pin_thread(writer, core);
+        if moved { Ok(()) } else { Err(format!("{}: its writer cannot be moved", self.name)) }
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<(), String> {
+        let why = |error: io::Error| format!("stop {}: {error}", self.name);
+        kill_process(Pid::from_child(&self.child), Signal::TERM).map_err(|error| why(error.into()))?;
+        let asked = Instant::now();
+        while asked.elapsed() < PATIENCE {
+            match self.child.try_wait().map_err(why)? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(format!("{} stopped with {status}", self.name)),
+                None => thread::sleep(Duration::from_millis(5)),
+            }
+        }
+        Err(format!("{} does not stop", self.name))
     }
 
     /// Its memory in RAM, in bytes.

@@ -100,7 +100,12 @@ impl Generator {
     /// Visits each visitor once.
     pub(crate) fn visit_all(&mut self, visitors: &mut Visitors) -> Result<Stats, String> {
         let times = visitors.len();
-        self.run(visitors, Schedule::times(times))
+        self.visit_next(visitors, times)
+    }
+
+    /// Visits as many visitors as are next in turn.
+    pub(crate) fn visit_next(&mut self, visitors: &mut Visitors, how_many: usize) -> Result<Stats, String> {
+        self.run(visitors, Schedule::times(how_many))
     }
 
     /// As many new visitors.

@@ -92,7 +92,7 @@ fn read<'a>(answer: &Answer<'a>) -> Result<(u64, &'a [u8]), Wrong> {
 }
 
 /// All visitors of one server, visited in turn.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Visitors {
     list: Vec<Visitor>,
     cursor: usize,
@@ -136,6 +136,16 @@ impl Visitors {
         None
     }
 
+    /// Brings them into another order, the same for the same seed, and begins with the first.
+    pub(crate) fn shuffle(&mut self, seed: u64) {
+        let mut state = seed;
+        for at in (1..self.list.len()).rev() {
+            let other = scattered(&mut state) % (at as u64 + 1);
+            self.list.swap(at, usize::try_from(other).expect("it is at most `at`"));
+        }
+        self.cursor = 0;
+    }
+
     /// Takes the answer to a visit.
     pub(crate) fn visited(
         &mut self,
@@ -175,6 +185,14 @@ impl Visitors {
     }
 }
 
+/// The next number of splitmix64: scattered well enough for an order.
+fn scattered(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
 /// The lengths that make a bare hello do the same work: of the first page, its cookie and its link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Shape {
@@ -204,6 +222,19 @@ mod tests {
         assert_eq!(visitors.next(), Some(0));
         let wrong = visitors.visited(0, &second, &mut scratch).expect_err("the same count again is wrong");
         assert_eq!(wrong.0, "a visitor expected `Count: 2` and saw `Count: 1`");
+    }
+
+    #[test]
+    fn a_shuffle_loses_nobody() {
+        let mut visitors = Visitors::default();
+        visitors
+            .list
+            .extend((0..100).map(|count| Visitor { count, ..Visitor::new(b"", b"").expect("short") }));
+        visitors.shuffle(1);
+        let mut counts: Vec<u32> = visitors.list.iter().map(|visitor| visitor.count).collect();
+        assert!(!counts.is_sorted(), "it is another order");
+        counts.sort_unstable();
+        assert_eq!(counts, (0..100).collect::<Vec<_>>());
     }
 
     #[test]

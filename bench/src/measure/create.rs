@@ -68,7 +68,10 @@ fn contenders(bench: &Bench, round: usize) -> Vec<String> {
 }
 
 fn play_round(bench: &mut Bench, names: &[String], sessions: usize) -> Result<(Vec<Entrant>, f64), String> {
-    let enter = |name: &String| Entrant::new(bench, bench.start(name)?, Visitors::with_room_for(sessions));
+    let connections = bench.options.connections;
+    let enter = |name: &String| {
+        Entrant::new(bench, bench.start(name)?, Visitors::with_room_for(sessions), connections)
+    };
     let mut entrants = names.iter().map(enter).collect::<Result<Vec<_>, _>>()?;
     let turns = sessions.div_ceil(TURN);
     let others = play_in_turn(&mut entrants, turns, |entrant| {

@@ -19,8 +19,13 @@ pub(crate) struct Entrant {
 
 impl Entrant {
     /// Opens the connections that all turns use.
-    pub(crate) fn new(bench: &Bench, server: Server, visitors: Visitors) -> Result<Self, String> {
-        let generator = bench.connect(&server)?;
+    pub(crate) fn new(
+        bench: &Bench,
+        server: Server,
+        visitors: Visitors,
+        connections: usize,
+    ) -> Result<Self, String> {
+        let generator = bench.connect(&server, connections)?;
         Ok(Self { server, stats: Stats::new(), cpu: Duration::ZERO, visitors, generator })
     }
 

@@ -1,18 +1,22 @@
-//! The four measurements, one file each, and what they share: starting servers and putting load on them.
+//! The six measurements, one file each, and what they share: starting servers and putting load on them.
 
 pub(crate) mod create;
 pub(crate) mod crowd;
 mod entrant;
+pub(crate) mod journal;
 pub(crate) mod memory;
+pub(crate) mod place;
 pub(crate) mod ratio;
+pub(crate) mod rebuild;
 pub(crate) mod throughput;
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::load::{Generator, Shape, Stats, Visitors};
 use crate::machine::{Pins, Watch};
 use crate::options::Options;
-use crate::process::{self, Server};
+use crate::process::{self, Journaled, Server};
 
 /// The library's counter with tokens, the subject of the budgets.
 pub(crate) const OURS: &str = "ours";
@@ -81,7 +85,12 @@ impl Bench {
     }
 
     pub(crate) fn start(&self, name: &str) -> Result<Server, String> {
-        Server::start(name, self.pins, &self.shape)
+        Server::start(name, self.pins, &self.shape, None)
+    }
+
+    /// The library's server with its sessions in the journal at this path; on port 0, any that is free.
+    pub(crate) fn start_journaled(&self, path: &Path, port: u16) -> Result<Server, String> {
+        Server::start(OURS, self.pins, &self.shape, Some(Journaled { path, port }))
     }
 
     /// New visitors of a server.
@@ -131,7 +140,7 @@ impl Bench {
         warm_up: Duration,
         load: impl FnOnce(&mut Generator, &mut Visitors) -> Result<Stats, String>,
     ) -> Result<Pass, String> {
-        let mut generator = self.connect(server)?;
+        let mut generator = self.connect(server, self.options.connections)?;
         if !warm_up.is_zero() {
             self.run(server, &mut generator, visitors, |generator, visitors| {
                 generator.visit(visitors, warm_up)
@@ -140,8 +149,8 @@ impl Bench {
         self.run(server, &mut generator, visitors, load)
     }
 
-    pub(crate) fn connect(&self, server: &Server) -> Result<Generator, String> {
-        let generator = Generator::connect(server.address, self.options.connections);
+    pub(crate) fn connect(&self, server: &Server, connections: usize) -> Result<Generator, String> {
+        let generator = Generator::connect(server.address, connections);
         generator.map_err(|why| format!("{}: {why}", server.name))
     }
 

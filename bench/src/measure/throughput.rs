@@ -98,7 +98,7 @@ fn play_round(bench: &mut Bench, names: &[String], seconds: f64) -> Result<(Vec<
 fn enter(bench: &mut Bench, name: &str) -> Result<Entrant, String> {
     let server = bench.start(if name == HELLO_AGAIN { HELLO } else { name })?;
     let visitors = bench.visitors(&server, SESSIONS)?;
-    let mut entrant = Entrant::new(bench, server, visitors)?;
+    let mut entrant = Entrant::new(bench, server, visitors, bench.options.connections)?;
     entrant.warm_up(bench, |generator, visitors| generator.visit(visitors, WARM_UP))?;
     Ok(entrant)
 }

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Report;
+use crate::measure::place::DISK;
 use crate::measure::{OURS, OURS_SIMPLE};
 
-/// One promise; all are ratios of one run but for bytes.
+/// One promise; all are ratios of one run but for bytes and rebuilding.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Budget {
     pub(crate) row: u32,
@@ -32,7 +33,7 @@ impl Budget {
     }
 }
 
-/// All budgets of rows 1 to 4 with what `report` found.
+/// All budgets with what `report` found.
 pub(crate) fn judge(report: &Report) -> Vec<Budget> {
     let throughput = report.throughput.as_ref();
     let ours = throughput.and_then(|it| it.lines.iter().find(|line| line.server == OURS));
@@ -43,6 +44,13 @@ pub(crate) fn judge(report: &Report) -> Vec<Budget> {
     let created =
         report.create.as_ref().and_then(|it| it.lines.iter().find(|line| line.server == OURS)?.ratio);
     let crowd = report.crowd.as_ref().filter(|crowd| crowd.server == OURS);
+    let journaled = |connections, apart| {
+        let on_disk =
+            report.journal.as_ref()?.lines.iter().filter(|line| line.place.as_deref() == Some(DISK));
+        let mut lines = on_disk.filter(|line| line.apart == apart);
+        lines.find(|line| line.connections == connections).map(|line| line.ratio)
+    };
+    let rebuilt = report.rebuild.as_ref().and_then(|it| it.lines.iter().find(|line| line.place == DISK));
     let budget = |row, what: &str, bound, measured| Budget { row, what: what.to_owned(), bound, measured };
     vec![
         budget(1, "requests/s, to a bare hello", Bound::AtLeast(0.95), ours.map(|line| line.rate_ratio)),
@@ -57,6 +65,11 @@ pub(crate) fn judge(report: &Report) -> Vec<Budget> {
             crowd.map(|it| it.asleep.ratio),
         ),
         budget(4, "p99 of the whole crowd, to few", Bound::AtMost(1.5), crowd.map(|it| it.awake.ratio)),
+        budget(5, "journaled requests/s, to in memory, 256", Bound::AtLeast(0.5), journaled(256, false)),
+        budget(5, "the same with 64 connections", Bound::AtLeast(0.3), journaled(64, false)),
+        budget(5, "with the writer apart, 256", Bound::AtLeast(0.6), journaled(256, true)),
+        budget(6, "sessions rebuilt/s", Bound::AtLeast(5000.0), rebuilt.map(|line| line.rebuilt.rate)),
+        budget(6, "p99 of their visits, µs", Bound::AtMost(2000.0), rebuilt.map(|line| line.rebuilt.p99_us)),
     ]
 }
 

@@ -1,12 +1,15 @@
-//! A report as a standalone SVG: three panels of bars, legible on light and on dark ground.
+//! A report as a standalone SVG: up to four panels of bars, legible on light and on dark ground.
 //!
-//! No scripts and no fonts of its own. It leaves out the crowd, which is a pair of figures and no comparison.
+//! No scripts and no fonts of its own. It leaves out the crowd and the rebuilding, which are figures and no comparison.
 
 use std::fmt::Write;
 
-use super::{Report, title};
+use super::{Report, table, title};
+use crate::measure::journal::{self, Journal};
 use crate::measure::{HELLO_AGAIN, OURS};
 
+/// What most panels are relative to.
+const BARE: &str = "a bare hyper hello";
 const WIDTH: f64 = 840.0;
 const LEFT: f64 = 190.0;
 const RIGHT: f64 = 90.0;
@@ -34,6 +37,8 @@ struct Panel {
     /// Server and value.
     bars: Vec<(String, f64)>,
     digits: usize,
+    /// No bar is a rival's.
+    all_ours: bool,
 }
 
 /// How a value becomes a length, and where the ticks stand.
@@ -88,7 +93,7 @@ impl Scale {
 pub(crate) fn svg(report: &Report) -> Result<String, String> {
     let panels = panels(report);
     if panels.is_empty() {
-        return Err("the report has neither throughput nor memory: nothing to draw".to_owned());
+        return Err("the report has neither throughput, memory nor journal: nothing to draw".to_owned());
     }
     let height = TOP + panels.iter().map(Panel::height).sum::<f64>();
     let mut svg = format!(
@@ -126,22 +131,38 @@ fn panels(report: &Report) -> Vec<Panel> {
             let shown = it.lines.iter().filter(|line| line.server != HELLO_AGAIN);
             shown.map(|line| (line.server.clone(), value(line))).collect()
         };
-        panels.push(relative("Requests per second", "more is better", bars(|line| line.rate_ratio)));
-        panels.push(relative("CPU time per request", "less is better", bars(|line| line.cpu_ratio)));
+        panels.push(relative("Requests per second", "more is better", bars(|line| line.rate_ratio), BARE));
+        panels.push(relative("CPU time per request", "less is better", bars(|line| line.cpu_ratio), BARE));
     }
     if let Some(it) = &report.memory {
         let bars: Vec<_> = it.lines.iter().map(|line| (line.server.clone(), line.worst)).collect();
         let scale = Scale::log(bars.iter().map(|(_, value)| *value));
         let axis = "bytes, logarithmic, worst while the count doubles; less is better".to_owned();
-        panels.push(Panel { heading: "Memory per waiting session", axis, scale, bars, digits: 0 });
+        panels.push(Panel {
+            heading: "Memory per waiting session",
+            axis,
+            scale,
+            bars,
+            digits: 0,
+            all_ours: false,
+        });
     }
+    panels.extend(report.journal.as_ref().map(journal));
     panels.retain(|panel| !panel.bars.is_empty());
     panels
 }
 
-fn relative(heading: &'static str, better: &str, bars: Vec<(String, f64)>) -> Panel {
+fn journal(it: &Journal) -> Panel {
+    let shown = it.lines.iter().filter(|line| line.place.is_some());
+    let name = |line: &journal::Line| format!("{}, {}", table::variant(line), line.connections);
+    let bars = shown.map(|line| (name(line), line.ratio)).collect();
+    let to = "the same in memory, by connections";
+    Panel { all_ours: true, ..relative("Requests per second with a journal", "more is better", bars, to) }
+}
+
+fn relative(heading: &'static str, better: &str, bars: Vec<(String, f64)>, to: &str) -> Panel {
     let scale = Scale::linear(bars.iter().map(|(_, value)| *value));
-    Panel { heading, axis: format!("relative to a bare hyper hello; {better}"), scale, bars, digits: 2 }
+    Panel { heading, axis: format!("relative to {to}; {better}"), scale, bars, digits: 2, all_ours: false }
 }
 
 impl Panel {
@@ -172,7 +193,7 @@ impl Panel {
     }
 
     fn draw_bar(&self, svg: &mut String, top: f64, server: &str, value: f64) {
-        let class = if server.starts_with(OURS) { "ours" } else { "bar" };
+        let class = if self.all_ours || server.starts_with(OURS) { "ours" } else { "bar" };
         text(svg, LEFT - 10.0, top + 14.5, "end", title(server));
         let length = self.x(value) - LEFT;
         let _ = write!(

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::machine::Setting;
 use crate::measure::create::Create;
 use crate::measure::crowd::Crowd;
+use crate::measure::journal::Journal;
 use crate::measure::memory::Memory;
+use crate::measure::rebuild::Rebuild;
 use crate::measure::throughput::Throughput;
 use budget::Budget;
 
@@ -25,6 +27,8 @@ pub(crate) struct Report {
     pub(crate) memory: Option<Memory>,
     pub(crate) create: Option<Create>,
     pub(crate) crowd: Option<Crowd>,
+    pub(crate) journal: Option<Journal>,
+    pub(crate) rebuild: Option<Rebuild>,
     pub(crate) budgets: Vec<Budget>,
     /// Wrong answers and measurements that could not be made.
     pub(crate) failures: Vec<String>,
@@ -32,8 +36,18 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(setting: Setting, quick: bool) -> Self {
-        let (throughput, memory, create, crowd) = (None, None, None, None);
-        Self { setting, quick, throughput, memory, create, crowd, budgets: Vec::new(), failures: Vec::new() }
+        Self {
+            setting,
+            quick,
+            throughput: None,
+            memory: None,
+            create: None,
+            crowd: None,
+            journal: None,
+            rebuild: None,
+            budgets: Vec::new(),
+            failures: Vec::new(),
+        }
     }
 
     pub(crate) fn read(path: &Path) -> Result<Self, String> {

@@ -6,7 +6,9 @@ use super::budget::{Bound, Budget};
 use super::{Report, title};
 use crate::measure::create::Create;
 use crate::measure::crowd::{Crowd, Pair};
+use crate::measure::journal::{self, Journal};
 use crate::measure::memory::Memory;
+use crate::measure::rebuild::{Rebuild, Visits};
 use crate::measure::throughput::Throughput;
 
 /// The report as a person reads it.
@@ -16,6 +18,8 @@ pub(crate) fn text(report: &Report) -> String {
     parts.extend(report.memory.as_ref().map(memory));
     parts.extend(report.create.as_ref().map(create));
     parts.extend(report.crowd.as_ref().map(crowd));
+    parts.extend(report.journal.as_ref().map(journal));
+    parts.extend(report.rebuild.as_ref().map(rebuild));
     parts.push(budgets(&report.budgets));
     parts.extend((!report.failures.is_empty()).then(|| format!("FAILED\n{}\n", report.failures.join("\n"))));
     parts.join("\n")
@@ -103,6 +107,61 @@ fn crowd(it: &Crowd) -> String {
         it.others,
         table(&["p99 µs", "few", "crowd", "ratio", "all: few", "crowd"], rows),
         it.offered_why
+    )
+}
+
+fn journal(it: &Journal) -> String {
+    let mut text = format!(
+        "Journal: {} sessions, {} rounds of {} s each; others used {:.2} cores\n",
+        it.sessions, it.rounds, it.seconds, it.others
+    );
+    let rows = it.lines.iter().map(|line| {
+        let mut row = vec![line.connections.to_string(), variant(line)];
+        row.extend([
+            format!("{:.0}", line.rate),
+            format!("{:.3}", line.ratio),
+            format!("{:.0}", line.cpu_ns),
+        ]);
+        row.extend([line.p50_us, line.p99_us].map(|value| format!("{value:.0}")));
+        row.push(line.syncs.map_or_else(|| "-".to_owned(), |syncs| format!("{syncs:.0}")));
+        row
+    });
+    let heads =
+        ["connections", "sessions", "requests/s", "to memory", "CPU ns each", "p50 µs", "p99 µs", "fsync/s"];
+    text += &table(&heads, rows.collect());
+    if it.lines.iter().any(|line| line.apart) {
+        text += "apart: the writer on the generator's core, which never sleeps; else on the server's\n";
+    }
+    text + "fsync/s: 4 KiB at the end of a file, one after the other, before it began\n"
+}
+
+/// Where a line's sessions are kept.
+pub(super) fn variant(line: &journal::Line) -> String {
+    let place = line.place.as_deref().unwrap_or("memory");
+    if line.apart { format!("{place}, apart") } else { place.to_owned() }
+}
+
+fn rebuild(it: &Rebuild) -> String {
+    let row = |what: String, visits: &Visits, syncs: f64| {
+        let figures = [visits.rate, visits.p50_us, visits.p99_us, visits.cpu_us, syncs];
+        [what].into_iter().chain(figures.map(|value| format!("{value:.0}"))).collect::<Vec<_>>()
+    };
+    let rows = it.lines.iter().flat_map(|line| {
+        [
+            row(format!("{}, rebuilt", line.place), &line.rebuilt, line.syncs),
+            row(format!("{}, once more", line.place), &line.present, line.syncs),
+        ]
+    });
+    let heads = ["", "visits/s", "p50 µs", "p99 µs", "CPU µs each", "fsync/s"];
+    format!(
+        "Rebuilding {} parked sessions of {} steps, {} at a time, {} rounds; others used {:.2} cores\n{}{}",
+        it.sessions,
+        it.steps,
+        it.connections,
+        it.rounds,
+        it.others,
+        table(&heads, rows.collect()),
+        "the journal's file is in the page cache; a visit's own step is written before its answer\n"
     )
 }
 
