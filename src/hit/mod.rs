@@ -339,9 +339,9 @@ impl Hit {
 
     /// What a form with files has brought.
     #[cfg(feature = "multipart")]
-    pub(crate) fn sent(&self) -> Option<(&[(String, String)], &[UploadedFile])> {
+    pub(crate) fn sent(&self) -> Option<&Sent> {
         match &self.fields {
-            Fields::Multipart(sent) => Some((&sent.fields, &sent.files)),
+            Fields::Multipart(sent) => Some(sent),
             _ => None,
         }
     }

@@ -10,6 +10,8 @@ use super::entry::FileSent;
 use super::entry::{Blob, Taken};
 use super::headers::{Fields, Played};
 use crate::hit::Hit;
+#[cfg(feature = "multipart")]
+use crate::intake::multipart::Sent;
 use crate::reply::{Back, Reply};
 use crate::step;
 
@@ -50,8 +52,8 @@ pub(crate) fn fill(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>, fields: &m
 /// Of a form with files: its fields, and what the files were.
 #[cfg(feature = "multipart")]
 fn fill_sent(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>) {
-    if let Some((sent, files)) = hit.sent() {
-        let pairs = sent.iter().filter(|(name, _)| is_shown(hit, name));
+    if let Some(Sent { fields, files, .. }) = hit.sent() {
+        let pairs = fields.iter().filter(|(name, _)| is_shown(hit, name));
         let shown = pairs.map(|(name, value)| {
             let secret = hidden.is_secret(name, value);
             if secret {
@@ -89,7 +91,7 @@ pub(crate) fn again(taken: &Taken, played: &Played, mount: &str) -> Box<Hit> {
     }
     #[cfg(feature = "multipart")]
     if let Some(fields) = &taken.fields {
-        hit.set_sent(crate::intake::multipart::Sent::again(fields, &taken.files, taken.answer));
+        hit.set_sent(Sent::again(fields, &taken.files, taken.answer));
     }
     hit
 }

@@ -311,10 +311,10 @@ impl Session {
             !stays && (tape.begun || tape.grown)
         });
         if journaled != Some(true) {
-            return match ready {
-                Some(ready) => self.release(ready),
-                None => {}
-            };
+            if let Some(ready) = ready {
+                self.release(ready);
+            }
+            return;
         }
         let due = self.core.clock.now().saturating_add(seconds(self.core.limits.ended));
         let over = vec![Change::End { session: self.serial, state: State::Ended, due }];

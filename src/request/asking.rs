@@ -15,6 +15,9 @@ use crate::session::queue::Asked;
 use crate::session::{Session, Talk};
 use crate::step::{Answered, HERE};
 
+/// A hit that was taken before, with what was written of it.
+pub(super) type Before = (Box<Hit>, Box<Taken>);
+
 /// A verb's place in the queue. Dropping it before it got its hit gives the place up and loses no hit.
 pub(super) struct Asking<'a> {
     request: Option<&'a mut Request>,
@@ -47,10 +50,7 @@ impl<'a> Asking<'a> {
     }
 
     /// While the session is rebuilt: the hit that was taken here then, with what was written of it.
-    pub(super) fn replayed(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<(Box<Hit>, Box<Taken>)>, Error>> {
+    pub(super) fn replayed(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Before>, Error>> {
         if !self.replays {
             return Poll::Ready(Ok(None));
         }

@@ -17,7 +17,7 @@ mod faults;
 mod files;
 mod flows;
 mod journal;
-mod journal_found;
+mod journal_bounds;
 mod limits;
 mod log;
 mod mapping;
