@@ -18,7 +18,7 @@ use crate::session::Session;
 use crate::session::table::Full;
 
 /// Processes that may die while they rebuild a session; then nobody tries any more.
-const DEATHS: u32 = 3;
+const DEATHS: u32 = 2;
 /// Times that a hit asks again for a session that is just leaving or coming.
 const TRIES: usize = 100;
 
