@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::Submission;
 use super::rebuilding::blocking;
-use super::store::{Change, Head, State};
+use super::store::{Change, Fault, Head, State};
 use crate::engine::Core;
 use crate::error::Chain;
 use crate::log::Line;
@@ -81,6 +81,8 @@ impl Core {
             let wall = core.clock.micros() / 1_000_000;
             match blocking(move || store.due(now, wall, A_SECOND)).await {
                 Ok(heads) => core.see_to(heads, now).await,
+                // It was said by who failed to write.
+                Err(error) if error.fault() == Fault::Stopped => {}
                 Err(error) => {
                     tracing::error!(error = %Line(Chain(&error)), "the journal cannot say what is due")
                 }

@@ -54,7 +54,10 @@ impl Core {
             let found = match self.look_up(&recall).await {
                 Ok(found) => found,
                 Err(error) => {
-                    tracing::error!(error = %Line(Chain(&error)), "the journal cannot be read");
+                    // That it stopped was said by who failed to write.
+                    if error.fault() != Fault::Stopped {
+                        tracing::error!(error = %Line(Chain(&error)), "the journal cannot be read");
+                    }
                     return self.busy(recall.hit, UNREACHABLE);
                 }
             };

@@ -116,7 +116,8 @@ impl Session {
             changes.extend(tape.hand_out(self.serial, at).map(Change::Append));
             changes.extend(std::mem::take(&mut tape.changes));
             changes.extend(more);
-            let waits = !changes.is_empty() || tape.unwritten > 0;
+            // What one that is broken shows may never have been.
+            let waits = !changes.is_empty() || tape.unwritten > 0 || tape.broken;
             tape.unwritten += u32::from(waits);
             waits.then_some(changes)
         })?

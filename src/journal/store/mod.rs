@@ -267,7 +267,8 @@ pub enum Fault {
     Full,
     /// Nothing was written; it can be tried again.
     Failed,
-    /// What was written may be lost, and the store cannot know: it takes nothing more until it is opened again.
+    /// What was written may be lost, and the store cannot know: it takes and tells nothing more until it is opened
+    /// again.
     Stopped,
     /// What is there is not what was written.
     Damaged,

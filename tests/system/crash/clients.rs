@@ -72,12 +72,13 @@ impl Visitor {
 
     /// Looks at each session without changing it; all have to answer.
     pub fn look(&mut self, address: &str) -> Result<(), String> {
-        for flow in 0..FLOWS.len() {
-            let came = self.get(address, FLOWS[flow]);
+        for (flow, place) in FLOWS.into_iter().zip(0..) {
+            let came = self.get(address, flow);
             if !matches!(came, Came::Answer { status: 200, .. }) {
-                return Err(format!("{} is not answered: {came:?}", FLOWS[flow]));
+                return Err(format!("{flow} is not answered: {came:?}"));
             }
-            self.sessions[flow].learn(&came, false)?;
+            let seen: &mut Seen = &mut self.sessions[place];
+            seen.learn(&came, false)?;
         }
         Ok(())
     }

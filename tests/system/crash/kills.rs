@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::Dice;
-use super::run::{Bench, Fault};
+use super::clients::Visitor;
+use super::program::FLOWS;
+use super::run::{Bench, Fault, Process};
 
 /// What makes the journal and writes it.
 const WRITING: [&str; 12] = [
@@ -109,46 +111,52 @@ fn soak_kill_9_at_every_call() {
     every("kill at every call that answers", &ANSWERING, 1, 400);
 }
 
-/// Kills under load, at moments that a dice gives.
+/// Kills under load, at moments that a dice gives. Sessions that grow too long are rebuilt for longer than a process
+/// lives here, so every some kills others begin.
 fn at_random(kills: u64, seed: u64) {
-    let (mut dice, mut bench) = (Dice(seed), Bench::new(6));
-    for _ in 0..kills {
-        let mut process = bench.start(&Fault::none()).unwrap_or_else(|log| panic!("no start: {log}"));
-        let wait = Duration::from_micros(dice.roll(150_000));
-        std::thread::scope(|scope| {
-            let victim = &process;
-            for visitor in &mut bench.visitors {
-                let address = &victim.address;
-                let first = dice.roll(3);
-                scope.spawn(move || {
-                    for hit in first.. {
-                        let before = visitor.counts[2];
-                        let done = visitor.hit(address, (hit % 3) as usize);
-                        done.unwrap_or_else(|why| panic!("{why}\n{}", victim.log()));
-                        if visitor.counts[2] > before {
-                            break;
-                        }
-                    }
-                });
-            }
-            std::thread::sleep(wait);
-            victim.signal("KILL");
-        });
-        process.is_well();
-        while process.runs() {
-            std::thread::yield_now();
-        }
+    const A_BENCH: u64 = 25;
+    let (mut dice, mut hits, mut given_up) = (Dice(seed), [0; 3], 0);
+    for first in (0..kills).step_by(A_BENCH as usize) {
+        let mut bench = Bench::new(6);
+        (first..kills).take(A_BENCH as usize).for_each(|_| kill_under_load(&mut bench, &mut dice));
+        bench.check();
+        hits.iter_mut().zip(bench.counts()).for_each(|(all, more)| *all += more);
+        given_up += bench.visitors.iter().map(Visitor::quarantined).sum::<usize>();
+        let seen = bench.visitors.iter().flat_map(|visitor| &visitor.sessions);
+        let error = seen.filter_map(|seen| seen.error.as_ref()).next();
+        assert_eq!(error, None, "there was nothing but kills");
     }
-    bench.check();
-    let [answered, errors, open] = bench.counts();
-    let given_up: usize = bench.visitors.iter().map(super::clients::Visitor::quarantined).sum();
-    println!(
-        "{kills} kills at random: {answered} hits answered, {errors} by an error, {open} not; {given_up} \
-         sessions given up"
-    );
-    let seen = bench.visitors.iter().flat_map(|visitor| &visitor.sessions);
-    let error = seen.filter_map(|seen| seen.error.as_ref()).next();
-    assert!(answered > 100 && errors == 0, "{answered} answered, {errors} errors, as {error:?}");
+    let [answered, _, open] = hits;
+    println!("{kills} kills at random: {answered} hits answered, {open} not; {given_up} sessions given up");
+    assert!(answered > 100, "hardly anything was answered");
+}
+
+fn kill_under_load(bench: &mut Bench, dice: &mut Dice) {
+    let mut process = bench.start(&Fault::none()).unwrap_or_else(|log| panic!("no start: {log}"));
+    let wait = Duration::from_micros(dice.roll(150_000));
+    std::thread::scope(|scope| {
+        let victim = &process;
+        for visitor in &mut bench.visitors {
+            let first = dice.roll(3);
+            scope.spawn(move || visit_until_it_dies(visitor, victim, first as usize));
+        }
+        std::thread::sleep(wait);
+        victim.signal("KILL");
+    });
+    process.is_well();
+    while process.runs() {
+        std::thread::yield_now();
+    }
+}
+
+fn visit_until_it_dies(visitor: &mut Visitor, victim: &Process, first: usize) {
+    let before = visitor.counts[2];
+    let mut flows = (0..FLOWS.len()).cycle().skip(first);
+    while visitor.counts[2] == before {
+        let flow = flows.next().expect("they never end");
+        let hit = visitor.hit(&victim.address, flow);
+        hit.unwrap_or_else(|why| panic!("{why}\n{}", victim.log()));
+    }
 }
 
 #[test]

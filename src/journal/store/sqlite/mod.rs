@@ -22,7 +22,7 @@ mod write;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use rusqlite::Connection;
@@ -57,6 +57,8 @@ pub struct Sqlite {
     reader: Reader,
     access: Access,
     bytes: AtomicU64,
+    /// A commit failed so that nobody knows what is on the disk: what is read may not be what is there at the next start.
+    unsure: AtomicBool,
 }
 
 /// What it was opened for.
@@ -108,11 +110,16 @@ impl Sqlite {
         let Look { meta, opened, heads, newest, bytes } = found;
         let reader = Reader::new(path.to_owned(), heads.clone(), Sums(meta.journal));
         let access = access(newest);
-        Sqlite { path: path.to_owned(), opened, heads, reader, access, bytes: bytes.into() }
+        let (bytes, unsure) = (bytes.into(), AtomicBool::new(false));
+        Sqlite { path: path.to_owned(), opened, heads, reader, access, bytes, unsure }
     }
 
     /// Who reads; caught up with the server that writes, if that is another process.
     fn reader(&self) -> Result<&Reader, StoreError> {
+        if self.unsure.load(Ordering::Relaxed) {
+            let why = "what is in the journal is not known since a write of it failed: start again";
+            return Err(StoreError::new(Fault::Stopped, why));
+        }
         if let Access::Read { seen } = &self.access {
             let mut seen = seen.lock().expect("no code panics while it catches up");
             *seen = fold::fold(&*self.reader.connection()?, &self.heads, &self.reader.sums(), *seen)?;
@@ -159,7 +166,9 @@ impl Store for Sqlite {
 
     fn write(&self, changes: &[Change]) -> Result<(), StoreError> {
         let mut writer = self.writer()?;
-        writer.write(changes)?;
+        writer.write(changes).inspect_err(|error| {
+            self.unsure.fetch_or(error.fault() == Fault::Stopped, Ordering::Relaxed);
+        })?;
         match writer.bytes() {
             Ok(bytes) => self.bytes.store(bytes, Ordering::Relaxed),
             // All changes are there; only a count is old.
