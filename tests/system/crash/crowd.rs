@@ -103,10 +103,10 @@ fn none_left(bench: &Bench, process: &Process) {
 }
 
 /// Sessions begin, are idle, end and are purged, again and again; what is held after each round.
-fn rounds(rounds: usize, sessions: u64) -> Vec<[u64; 3]> {
+fn rounds(rounds: usize, sessions: u64, idle: &str) -> Vec<[u64; 3]> {
     let bench = Bench::new(0);
     let quick = |command: &mut std::process::Command| {
-        [IDLE, PARK].into_iter().for_each(|name| set(command, name, "1"))
+        [IDLE, PARK].into_iter().for_each(|name| set(command, name, idle))
     };
     let process = bench.start_with(&Fault::none(), quick).expect("it starts");
     let round = |number| {
@@ -120,7 +120,7 @@ fn rounds(rounds: usize, sessions: u64) -> Vec<[u64; 3]> {
 
 #[test]
 fn r68_sessions_with_a_journal_that_end_leave_nothing() {
-    let held = rounds(3, 60);
+    let held = rounds(3, 60, "1");
     println!("KiB, files, threads after each round: {held:?}");
     let [first, .., last] = held[..] else { panic!("three rounds") };
     assert!(last[0] < first[0] + 4_096 && last[1] <= first[1] + 8 && last[2] <= first[2] + 4, "{held:?}");
@@ -129,7 +129,7 @@ fn r68_sessions_with_a_journal_that_end_leave_nothing() {
 #[test]
 #[ignore = "long: cargo xtask soak --faults"]
 fn soak_r68_memory_files_and_threads_stay_flat() {
-    let held = rounds(12, 1_000);
+    let held = rounds(12, 1_000, "5");
     println!("KiB, files, threads after each round: {held:?}");
     let (early, late) = (held[3], held[11]);
     assert!(late[0] < early[0] + 8_192 && late[1] <= early[1] + 4 && late[2] <= early[2] + 4, "{held:?}");
