@@ -182,8 +182,8 @@ pub(crate) struct Headers {
 }
 
 impl Headers {
-    fn is_same(&self) -> bool {
-        *self == Headers::default()
+    pub(super) fn is_same(&self) -> bool {
+        !self.all && self.gone.is_empty() && self.set.is_empty()
     }
 }
 

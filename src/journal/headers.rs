@@ -13,7 +13,11 @@ pub(crate) struct Fields(Vec<(u32, u32)>);
 
 /// The fields of the last hit that was replayed: of each name all values.
 #[derive(Default)]
-pub(crate) struct Played(Vec<(String, Vec<Vec<u8>>)>);
+pub(crate) struct Played {
+    fields: Vec<(String, Vec<Vec<u8>>)>,
+    /// The same as a hit has them: made once for all hits that say the same.
+    map: HeaderMap,
+}
 
 /// What is never written: it opens doors.
 fn is_credential(name: &HeaderName) -> bool {
@@ -25,7 +29,7 @@ impl Fields {
         let pair = |(name, values): &(String, Vec<Vec<u8>>)| {
             (hash([name.as_bytes()]), hash(values.iter().map(|value| &**value)))
         };
-        Fields(played.0.iter().map(pair).collect())
+        Fields(played.fields.iter().map(pair).collect())
     }
 
     /// What differs in these fields from the last ones; they are the last ones then. `own` are the names of our cookies.
@@ -63,37 +67,45 @@ impl Fields {
 impl Played {
     /// Goes on to the next hit.
     pub(super) fn apply(&mut self, headers: &Headers) {
+        if headers.is_same() {
+            return;
+        }
+        let fields = &mut self.fields;
         if headers.all {
-            self.0.clear();
+            fields.clear();
         }
         let mut last = "";
         for (name, Blob(value)) in &headers.set {
-            let at = self.0.iter().position(|(known, _)| known == name);
+            let at = fields.iter().position(|(known, _)| known == name);
             match at {
-                Some(at) if name == last => self.0[at].1.push(value.clone()),
-                Some(at) => self.0[at].1 = vec![value.clone()],
-                None => self.0.push((name.clone(), vec![value.clone()])),
+                Some(at) if name == last => fields[at].1.push(value.clone()),
+                Some(at) => fields[at].1 = vec![value.clone()],
+                None => fields.push((name.clone(), vec![value.clone()])),
             }
             last = name;
         }
         for at in &headers.gone {
-            if *at < self.0.len() {
-                self.0.remove(*at);
+            if *at < fields.len() {
+                fields.remove(*at);
             }
         }
+        self.make_map();
     }
 
     /// The fields as a hit has them.
     pub(crate) fn map(&self) -> HeaderMap {
-        let mut map = HeaderMap::new();
-        for (name, values) in &self.0 {
+        self.map.clone()
+    }
+
+    fn make_map(&mut self) {
+        self.map.clear();
+        for (name, values) in &self.fields {
             for value in values {
                 if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value)) {
-                    map.append(name, value);
+                    self.map.append(name, value);
                 }
             }
         }
-        map
     }
 }
 

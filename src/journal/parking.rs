@@ -191,7 +191,7 @@ impl super::Journal {
     }
 
     /// Whether a session is in memory.
-    fn has(&self, session: u64) -> bool {
+    pub(super) fn has(&self, session: u64) -> bool {
         self.present().get(&session).is_some_and(|there| there.strong_count() > 0)
     }
 }

@@ -61,8 +61,8 @@ impl Core {
                     return self.busy(recall.hit, UNREACHABLE);
                 }
             };
-            let Some((id, head)) = found.session else { return self.start_after(recall, &found) };
-            match self.resume(id, &head, recall.flow) {
+            let Some((id, head, wound)) = found.session else { return self.start_after(recall, &found) };
+            match self.resume(id, &head, wound, recall.flow) {
                 Ok(Some(session)) => return self.deliver(&session, recall.hit),
                 // It is just leaving: when all is written it can come back.
                 Ok(None) => journal.barrier().await,
@@ -72,13 +72,13 @@ impl Core {
         self.busy(recall.hit, UNREACHABLE);
     }
 
-    async fn look_up(&self, recall: &Recall) -> Result<Place, StoreError> {
+    async fn look_up(self: &Arc<Self>, recall: &Recall) -> Result<Place, StoreError> {
         let mut place = Place { session: None, over: false, lost: false, visitor: recall.known };
         for id in &recall.ids {
-            let found = self.journal().find(*id, recall.label).await?;
+            let (found, wound) = self.find(*id, recall.label).await?;
             match found.session {
                 Some(head) if head.state == State::Live => {
-                    place.session = Some((*id, head));
+                    place.session = Some((*id, head, wound));
                     return Ok(place);
                 }
                 Some(head) => {
@@ -112,7 +112,13 @@ impl Core {
     }
 
     /// The session of this number, in memory from here on. `None` if it is just leaving.
-    fn resume(self: &Arc<Self>, id: VisitorId, head: &Head, flow: u16) -> Result<Option<Arc<Session>>, Full> {
+    fn resume(
+        self: &Arc<Self>,
+        id: VisitorId,
+        head: &Head,
+        wound: Option<Wound>,
+        flow: u16,
+    ) -> Result<Option<Arc<Session>>, Full> {
         let journal = self.journal();
         let mut present = journal.present();
         if let Some(session) = present.get(&head.session).and_then(std::sync::Weak::upgrade) {
@@ -132,7 +138,7 @@ impl Core {
             journal.leave(&session);
             return Err(full);
         }
-        self.runtime.spawn(self.clone().rebuild(session.clone(), head.clone()));
+        self.runtime.spawn(self.clone().rebuild(session.clone(), head.clone(), wound));
         Ok(Some(session))
     }
 
@@ -150,16 +156,20 @@ impl Core {
             present.insert(head.session, Arc::downgrade(&session));
             session
         };
-        self.clone().rebuild(session.clone(), head).await;
+        self.clone().rebuild(session.clone(), head, None).await;
         Some(session)
     }
 
     /// Plays a session again, up to where it was.
-    pub(super) async fn rebuild(self: Arc<Self>, session: Arc<Session>, head: Head) {
+    async fn rebuild(self: Arc<Self>, session: Arc<Session>, head: Head, wound: Option<Wound>) {
         let journal = self.journal();
         let place = journal.places.acquire().await.expect("it is never closed");
         let slot = journal.slots().pop().expect("there are as many slots as places");
-        match journal.wind(&head).await {
+        let wound = match wound {
+            Some(wound) => wound,
+            None => self.wind(head.clone()).await,
+        };
+        match wound {
             Ok((tape, first)) => {
                 // Only while its own code runs: what kills the process meanwhile may be that code.
                 journal.store.mark(slot, Some(head.session));
@@ -245,14 +255,35 @@ impl Core {
         }
     }
 
+    /// What is known of a visitor; and of a session that is not in memory its tape, while we are there.
+    async fn find(self: &Arc<Self>, id: VisitorId, label: u64) -> Result<(Found, Option<Wound>), StoreError> {
+        let core = self.clone();
+        blocking(move || {
+            let journal = core.journal();
+            let found = journal.store.find(&journal.visitor(id), label)?;
+            let parked = found.session.as_ref().filter(|head| head.state == State::Live);
+            let wound = parked.filter(|head| !journal.has(head.session)).map(|head| journal.wind(head));
+            Ok((found, wound))
+        })
+        .await
+    }
+
+    async fn wind(self: &Arc<Self>, head: Head) -> Wound {
+        let core = self.clone();
+        blocking(move || core.journal().wind(&head)).await
+    }
+
     pub(crate) fn journal(&self) -> &Journal {
         self.journal.as_ref().expect("only a server with a journal comes here")
     }
 }
 
+/// The tape of a session that is to be rebuilt, with its first hit.
+type Wound = Result<(Tape, Box<super::Taken>), StoreError>;
+
 /// What was found of a visitor.
 struct Place {
-    session: Option<(VisitorId, Head)>,
+    session: Option<(VisitorId, Head, Option<Wound>)>,
     /// There was a session, and it is over.
     over: bool,
     /// It could not be rebuilt.
@@ -262,19 +293,13 @@ struct Place {
 }
 
 impl Journal {
-    async fn find(&self, id: VisitorId, label: u64) -> Result<Found, StoreError> {
-        let (store, visitor) = (self.store.clone(), self.visitor(id));
-        blocking(move || store.find(&visitor, label)).await
-    }
-
-    async fn wind(&self, head: &Head) -> Result<(Tape, Box<super::Taken>), StoreError> {
+    /// What is on a session's tape.
+    fn wind(&self, head: &Head) -> Wound {
         if head.deaths >= DEATHS {
             let why = format!("{} processes died while they rebuilt it", head.deaths);
             return Err(StoreError::new(Fault::Damaged, why));
         }
-        let session = head.session;
-        let (store, build) = (self.store.clone(), self.build);
-        blocking(move || Tape::of(&store.load(session)?, build)).await
+        Tape::of(&self.store.load(head.session)?, self.build)
     }
 
     fn slots(&self) -> std::sync::MutexGuard<'_, Vec<usize>> {

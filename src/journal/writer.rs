@@ -155,6 +155,8 @@ pub(super) struct Scribe {
 impl Scribe {
     fn run(&mut self, line: &Receiver<Submission>) {
         while let Ok(first) = line.recv() {
+            // Who has just been answered may have something to be written, too: let them.
+            thread::yield_now();
             let mut group = vec![first];
             while group.len() < GROUP
                 && let Ok(next) = line.try_recv()

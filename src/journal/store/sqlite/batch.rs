@@ -4,7 +4,7 @@
 
 use std::sync::RwLock;
 
-use rusqlite::{Connection, Params, Statement};
+use rusqlite::{CachedStatement, Connection, Params};
 
 use super::fault::{damaged, failed};
 use super::heads::{Changed, Heads, Old};
@@ -312,18 +312,18 @@ pub(super) struct Done {
     pub(super) indexed: i64,
 }
 
-/// Statements that are prepared once for a transaction.
+/// Statements that are prepared once, and at hand for a transaction.
 struct Pen<'a> {
     conn: &'a Connection,
-    ready: Vec<(&'static str, Statement<'a>)>,
+    ready: Vec<(&'static str, CachedStatement<'a>)>,
 }
 
 impl<'a> Pen<'a> {
-    fn get(&mut self, sql: &'static str) -> rusqlite::Result<&mut Statement<'a>> {
+    fn get(&mut self, sql: &'static str) -> rusqlite::Result<&mut CachedStatement<'a>> {
         let place = match self.ready.iter().position(|(ready, _)| *ready == sql) {
             Some(place) => place,
             None => {
-                self.ready.push((sql, self.conn.prepare(sql)?));
+                self.ready.push((sql, self.conn.prepare_cached(sql)?));
                 self.ready.len() - 1
             }
         };

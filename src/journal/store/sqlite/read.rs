@@ -16,8 +16,10 @@ use super::row::{Row, Step, Sums, session_columns, step_columns};
 use super::schema::{self, RANGES};
 use crate::journal::store::{Chunk, Fault, Found, Head, State, StoreError, Visitor};
 
-/// Connections that read.
-const CONNECTIONS: usize = 8;
+/// Connections to read, at most: more than there are cores would only have each read the same pages.
+fn connections() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8)
+}
 
 const SESSION: &str = concat!("SELECT ", session_columns!(), " FROM sessions WHERE id = ?1");
 const NEWEST: &str = concat!(
@@ -121,7 +123,7 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<Row>, StoreError> {
         let cannot = |error| failed("look for what is due", error);
-        let mut statement = conn.prepare(sql).map_err(cannot)?;
+        let mut statement = conn.prepare_cached(sql).map_err(cannot)?;
         let mut rows = statement.query([until]).map_err(cannot)?;
         let mut found = Vec::new();
         while found.len() < limit
@@ -174,7 +176,7 @@ impl Reader {
         values: &[&dyn ToSql],
     ) -> Result<Vec<Result<Row, StoreError>>, StoreError> {
         let cannot = |error| failed("look for sessions", error);
-        let mut statement = conn.prepare(sql).map_err(cannot)?;
+        let mut statement = conn.prepare_cached(sql).map_err(cannot)?;
         let mut rows = statement.query(values).map_err(cannot)?;
         let mut found = Vec::new();
         while let Some(row) = rows.next().map_err(cannot)? {
@@ -194,7 +196,8 @@ impl Reader {
     /// A connection, when one is free.
     pub(super) fn connection(&self) -> Result<Lent<'_>, StoreError> {
         let pool = self.pool();
-        let full = |pool: &mut Pool| pool.lent == CONNECTIONS;
+        let most = connections();
+        let full = |pool: &mut Pool| pool.lent >= most;
         let mut pool = self.given_back.wait_while(pool, full).expect("no code panics while it waits");
         pool.lent += 1;
         let idle = pool.idle.pop();
@@ -248,7 +251,7 @@ fn late(head: &Head, now: u32, wall: i64) -> i64 {
 fn steps(conn: &Connection, row: &Row) -> Result<Vec<Step>, StoreError> {
     let session = row.head.session;
     let mut statement =
-        conn.prepare(STEP).map_err(|error| failed(format!("read session {session:x}"), error))?;
+        conn.prepare_cached(STEP).map_err(|error| failed(format!("read session {session:x}"), error))?;
     let (mut id, mut next) = (row.last, row.head.entries);
     let mut steps = Vec::new();
     while id != row.floor {

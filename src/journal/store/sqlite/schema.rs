@@ -69,7 +69,10 @@ pub(super) fn to_write(path: &Path) -> Result<Connection, Error> {
 
 /// A connection that only reads.
 pub(super) fn to_read(path: &Path) -> rusqlite::Result<Connection> {
-    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // Steps of a session lie apart, those of many sessions on each page.
+    conn.execute_batch("PRAGMA cache_size = -32768;")?;
+    Ok(conn)
 }
 
 /// The same, for a file that nobody has looked at yet.
