@@ -15,6 +15,7 @@ mod read;
 mod row;
 mod save;
 mod schema;
+mod shelf;
 #[cfg(test)]
 mod tests;
 mod write;

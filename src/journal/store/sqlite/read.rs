@@ -14,6 +14,7 @@ use super::fault::{damaged, failed};
 use super::heads::Heads;
 use super::row::{Row, Step, Sums, session_columns, step_columns};
 use super::schema::{self, RANGES};
+use super::shelf::Shelf;
 use crate::journal::store::{Chunk, Fault, Found, Head, State, StoreError, Visitor};
 
 /// Connections to read, at most: more than there are cores would only have each read the same pages.
@@ -39,6 +40,8 @@ const STEP: &str = concat!("SELECT ", step_columns!(), " FROM steps WHERE id = ?
 /// Who reads.
 pub(super) struct Reader {
     path: PathBuf,
+    /// Connections that are lent at once.
+    most: usize,
     pool: Mutex<Pool>,
     given_back: Condvar,
     heads: Arc<RwLock<Heads>>,
@@ -50,13 +53,15 @@ pub(super) struct Reader {
 #[derive(Default)]
 struct Pool {
     idle: Vec<Connection>,
+    /// As many as are lent at once, at most: who has a connection may take one.
+    shelves: Vec<Shelf>,
     lent: usize,
 }
 
 impl Reader {
     pub(super) fn new(path: PathBuf, heads: Arc<RwLock<Heads>>, sums: Sums) -> Self {
         let (pool, skipped) = Default::default();
-        Reader { path, pool, given_back: Condvar::new(), heads, sums, skipped }
+        Reader { path, most: connections(), pool, given_back: Condvar::new(), heads, sums, skipped }
     }
 
     pub(super) fn sums(&self) -> Sums {
@@ -88,20 +93,42 @@ impl Reader {
     }
 
     pub(super) fn load(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
+        let loaded = self.load_once(session);
+        // Perhaps it was trimmed between the look at its row and the look at its steps.
+        if loaded.as_ref().is_err_and(|error| error.fault() == Fault::Damaged) {
+            return self.load_once(session);
+        }
+        loaded
+    }
+
+    fn load_once(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
         let conn = self.connection()?;
         let cannot = |error| failed(format!("read session {session:x}"), error);
-        // One state of the file: nothing is trimmed meanwhile.
+        // One state of the file for its row; its steps do not change.
         let tip = self.heads().tip(session).copied();
         let snapshot = conn.unchecked_transaction().map_err(cannot)?;
         let row = self.rows(&conn, SESSION, &[&session.cast_signed()])?.pop().transpose()?;
         let mut row = row.ok_or_else(|| damaged(session, "it is not there"))?;
         row.follow(tip.as_ref());
-        let steps = steps(&conn, &row)?;
         drop(snapshot);
+        let mut shelf = self.shelf().map_err(cannot)?;
+        let steps = steps(shelf.showing(row.last).map_err(cannot)?, &row)?;
+        self.pool().shelves.push(shelf);
         verified(&row, steps, &self.sums)
     }
 
+    /// Connections that look at steps for too long are not used again.
+    fn put_away(&self) {
+        self.pool().shelves.retain_mut(|shelf| shelf.put_away().is_ok());
+    }
+
+    fn shelf(&self) -> rusqlite::Result<Shelf> {
+        let shelf = self.pool().shelves.pop();
+        shelf.map_or_else(|| Shelf::open(&self.path), Ok)
+    }
+
     pub(super) fn due(&self, now: u32, wall: i64, limit: usize) -> Result<Vec<Head>, StoreError> {
+        self.put_away();
         let conn = self.connection()?;
         let heads = self.heads();
         let mut due = self.first(&conn, DUE, &now, limit)?;
@@ -196,8 +223,7 @@ impl Reader {
     /// A connection, when one is free.
     pub(super) fn connection(&self) -> Result<Lent<'_>, StoreError> {
         let pool = self.pool();
-        let most = connections();
-        let full = |pool: &mut Pool| pool.lent >= most;
+        let full = |pool: &mut Pool| pool.lent >= self.most;
         let mut pool = self.given_back.wait_while(pool, full).expect("no code panics while it waits");
         pool.lent += 1;
         let idle = pool.idle.pop();
