@@ -1,8 +1,11 @@
 //! The journal: the record from which a session is rebuilt.
 //!
-//! While a session lives its [`tape`] records what comes in, as [`entry`]s; [`recording`] is where verbs meet the tape.
-//! Nothing leaves a session before what led to it was written by the [`writer`] to a [`store`]. A session that is not
-//! in memory is found and played again by [`rebuilding`]; [`parking`] puts those that rest out of memory.
+//! [`Server::journal`](crate::Server::journal) switches it on; `docs/journal.md` is the guide. This module is what is below:
+//! where a journal is kept ([`Store`], `Sqlite`, [`Memory`]), what is in it, and how it is taken out.
+//!
+//! Inside: while a session lives its `tape` records what comes in, as `entry`s; `recording` is where verbs meet the tape.
+//! Nothing leaves a session before what led to it was written by the `writer`. A session that is not in memory is found
+//! and played again by `rebuilding`; `parking` puts those that rest out of memory.
 
 mod entry;
 mod export;
@@ -33,7 +36,9 @@ use siphasher::sip::SipHasher13;
 use siphasher::sip128::{Hasher128, SipHasher24};
 use tokio::sync::Semaphore;
 
-pub(crate) use entry::{Blob, Effect, Ending, FileSent, Outcome, Taken, Verb};
+#[cfg(feature = "multipart")]
+pub(crate) use entry::FileSent;
+pub(crate) use entry::{Blob, Effect, Ending, Outcome, Taken, Verb};
 pub use export::Export;
 pub(crate) use hits::SECRET;
 pub use record::{Record, records};
