@@ -31,10 +31,16 @@ const NOT_KEPT: [HeaderName; 12] = [
 ///
 /// The rest is as with [`replay`](crate::test::replay):
 ///
-/// ```ignore
-/// let mut browser = replay_file!("tests/bug.journal", counter).await;
+/// ```no_run
+/// # use continuity::prelude::*;
+/// # async fn counter(_: Request) -> Result<()> { Ok(()) }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use continuity::test::replay_file;
+///
+/// let mut browser = replay_file!("tests/it/journals/counter.journal", counter).await;
 /// browser.shows("Count: 3");
 /// browser.follow("++").await.shows("Count: 4");
+/// # }
 /// ```
 #[macro_export]
 macro_rules! replay_file {
