@@ -320,7 +320,12 @@ pub(super) async fn blocking<T: Send + 'static>(
 impl Session {
     /// Plays a tape up to its end: then the session waits where it was, or goes on.
     pub(super) async fn replay(self: &Arc<Self>, tape: Tape, first: &super::Taken) {
-        let mut task = self.start_again(tape, first);
+        let task = self.start_again(tape, first);
+        self.run_to_rest(task).await;
+    }
+
+    /// Runs the session until it waits for a hit, or is over.
+    pub(super) async fn run_to_rest(self: &Arc<Self>, mut task: Option<crate::session::Task>) {
         poll_fn(|cx| {
             task = task.take().and_then(|task| self.poll(task));
             if task.is_none() {

@@ -5,7 +5,6 @@
 
 use std::any::Any;
 use std::fmt::Write;
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -143,16 +142,8 @@ impl Session {
         let found = Arc::new(Mutex::new(None));
         let (session, notes) = (self.clone(), found.clone());
         let task = self.start_again(tape, first);
-        let mut task: Option<Task> = task.map(|task| Box::pin(Watched { task, session, notes }) as Task);
-        poll_fn(|cx| {
-            task = task.take().and_then(|task| self.poll(task));
-            if task.is_none() {
-                return Poll::Ready(());
-            }
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        let task = task.map(|task| Box::pin(Watched { task, session, notes }) as Task);
+        self.run_to_rest(task).await;
         found.lock().expect("no code panics while it notes what it found").take()
     }
 }
