@@ -276,7 +276,9 @@ impl Session {
         });
         if leaves {
             self.journal().leave(self);
-            self.queue.lock().peek_extra().map(|extra| extra.tape.take());
+            // A tombstone needs none; who has left memory is asked for it by hits that come too late.
+            let mut state = self.queue.lock();
+            state.peek_extra().map(|extra| extra.tape.take_if(|tape| !tape.stays));
         }
         if broken { Err(written.err().unwrap_or(Fault::Failed)) } else { written }
     }

@@ -68,6 +68,9 @@ impl Stats {
 #[derive(Debug)]
 pub(crate) struct Generator {
     poll: Poll,
+    /// How long it sleeps at most while no answer comes: not at all, so that it is never late, but where it shares its
+    /// core with what is measured.
+    nap: Duration,
     connections: Vec<Connection>,
     idle: Vec<usize>,
     /// Everything of a request between its target and its cookie.
@@ -89,7 +92,20 @@ impl Generator {
              Sec-Fetch-Site: same-origin\r\nSec-Fetch-Dest: document\r\n"
         );
         let (idle, middle) = ((0..connections.len()).collect(), middle.into_bytes());
-        Ok(Self { poll, connections, idle, middle, request: Vec::new(), scratch: Vec::new() })
+        Ok(Self {
+            poll,
+            nap: Duration::ZERO,
+            connections,
+            idle,
+            middle,
+            request: Vec::new(),
+            scratch: Vec::new(),
+        })
+    }
+
+    /// Lets others have its core while it waits for answers.
+    pub(crate) fn napping(self) -> Self {
+        Generator { nap: Duration::from_millis(1), ..self }
     }
 
     /// All visitors in turn, each connection sending its next request when it has its answer.
@@ -135,7 +151,7 @@ impl Generator {
                 stats.elapsed = last_answer - begin;
                 return Ok(stats);
             }
-            self.poll.poll(&mut events, Some(Duration::ZERO)).map_err(|error| format!("poll: {error}"))?;
+            self.poll.poll(&mut events, Some(self.nap)).map_err(|error| format!("poll: {error}"))?;
             for event in &events {
                 if let Some(now) = self.take(event.token().0, visitors, &mut stats)? {
                     last_answer = now;

@@ -29,6 +29,11 @@ impl Entrant {
         Ok(Self { server, stats: Stats::new(), cpu: Duration::ZERO, visitors, generator })
     }
 
+    /// Its generator lets others have its core while it waits.
+    pub(crate) fn napping(self) -> Self {
+        Entrant { generator: self.generator.napping(), ..self }
+    }
+
     /// Does what `load` does, without counting it.
     pub(crate) fn warm_up(
         &mut self,

@@ -2,7 +2,8 @@
 //!
 //! A round starts every variant fresh, on a fresh journal, and gives each a fifth of a second in turn, as the throughput
 //! does. The journal is written by a thread of its own: on the server's core, so that all there is to do is done by one
-//! core; and once more moved to the generator's, which it must share with it.
+//! core; and once more moved to the generator's, which it must share with it: so here the generator sleeps while it waits,
+//! with all variants.
 
 use std::time::Duration;
 
@@ -123,7 +124,7 @@ fn play_round(
 fn enter(bench: &mut Bench, variant: &Variant<'_>, connections: usize) -> Result<Entrant, String> {
     let server = variant.start(bench)?;
     let visitors = bench.visitors(&server, SESSIONS)?;
-    let mut entrant = Entrant::new(bench, server, visitors, connections)?;
+    let mut entrant = Entrant::new(bench, server, visitors, connections)?.napping();
     entrant.warm_up(bench, |generator, visitors| generator.visit_all(visitors))?;
     entrant.warm_up(bench, |generator, visitors| generator.visit(visitors, WARM_UP))?;
     Ok(entrant)

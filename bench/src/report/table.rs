@@ -130,7 +130,7 @@ fn journal(it: &Journal) -> String {
         ["connections", "sessions", "requests/s", "to memory", "CPU ns each", "p50 µs", "p99 µs", "fsync/s"];
     text += &table(&heads, rows.collect());
     if it.lines.iter().any(|line| line.apart) {
-        text += "apart: the writer on the generator's core, which never sleeps; else on the server's\n";
+        text += "apart: the writer on the generator's core, which it shares; else on the server's\n";
     }
     text + "fsync/s: 4 KiB at the end of a file, one after the other, before it began\n"
 }
