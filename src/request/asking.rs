@@ -21,15 +21,13 @@ pub(super) type Before = (Box<Hit>, Box<Taken>);
 /// A verb's place in the queue. Dropping it before it got its hit gives the place up and loses no hit.
 pub(super) struct Asking<'a> {
     request: Option<&'a mut Request>,
-    /// There may be a past to replay.
-    replays: bool,
     /// Where in the program's code the verb stands, until it is polled.
     place: Option<&'static Location<'static>>,
 }
 
 impl<'a> Asking<'a> {
     pub(super) fn new(request: &'a mut Request, place: &'static Location<'static>) -> Self {
-        Asking { request: Some(request), replays: false, place: Some(place) }
+        Asking { request: Some(request), place: Some(place) }
     }
 
     pub(super) fn request(&mut self) -> &mut Request {
@@ -42,23 +40,16 @@ impl<'a> Asking<'a> {
 
     /// Once, before the first poll: where the session will stand.
     pub(super) fn begins(&mut self) -> Option<&'static Location<'static>> {
-        let place = self.place.take();
-        if place.is_some() {
-            self.replays = self.session().core.journal.is_some();
-        }
-        place
+        self.place.take()
     }
 
     /// While the session is rebuilt: the hit that was taken here then, with what was written of it.
     pub(super) fn replayed(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Before>, Error>> {
-        if !self.replays {
+        if self.session().core.journal.is_none() {
             return Poll::Ready(Ok(None));
         }
         match self.session().meet(cx) {
-            Replayed::Present => {
-                self.replays = false;
-                Poll::Ready(Ok(None))
-            }
+            Replayed::Present => Poll::Ready(Ok(None)),
             Replayed::Hit(hit, taken) => Poll::Ready(Ok(Some((hit, taken)))),
             Replayed::Told => {
                 self.session().queue.told();
