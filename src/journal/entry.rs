@@ -55,7 +55,14 @@ pub(crate) enum Entry {
     /// What the session's branches share was changed.
     Shared { name: String, version: Blob },
     /// The session can be rebuilt from here.
-    Checkpoint { state: Blob, hit: Option<Box<Taken>>, shared: Vec<(String, Blob)> },
+    Checkpoint {
+        /// Which it is, from 1 on: the same each time that its step is tried.
+        #[serde(default)]
+        nth: u64,
+        state: Blob,
+        hit: Option<Box<Taken>>,
+        shared: Vec<(String, Blob)>,
+    },
     /// The session was told to end.
     Told,
     /// What was written from entry `to` on is no part of the past: its step failed, or cannot be replayed.
@@ -92,7 +99,7 @@ pub(crate) struct Effect {
     pub(crate) args: u64,
     /// How many such came before it, since the last checkpoint.
     pub(crate) nth: u32,
-    /// The number of that checkpoint's entry.
+    /// Which checkpoint that was; 0: there was none.
     pub(crate) since: u64,
 }
 

@@ -178,21 +178,21 @@ impl Session {
         if let Some(extra) = locked.peek_extra()
             && let Some(tape) = extra.tape.as_deref_mut()
         {
-            let (at, shared) = (tape.now(), &extra.shared);
+            let (at, shared, secrets) = (tape.now(), &extra.shared, tape.secrets.clone());
             let whole = |fields: &mut Fields| {
                 let mut taken = Box::new(Taken { at, step, answer: applied, ..Taken::default() });
                 let cookies = [core.cookie.name(false), core.cookie.name(true)];
                 *fields = Fields::default();
                 if let Some(hit) = &hit {
-                    let hidden = Hidden { cookies, names: &journal.secrets, values: &[] };
+                    let hidden = Hidden { cookies, names: &journal.secrets, values: &secrets };
                     hits::fill(&mut taken, hit, &hidden, fields);
                 }
                 taken
             };
             let replayed = tape.is_replaying();
             // Who has diverged gets no further.
-            if tape.checkpoint(state, shared, whole, place).is_ok()
-                && let Some(before) = tape.let_go(step).filter(|_| !replayed)
+            if let Ok(number) = tape.checkpoint(state, shared, whole, place)
+                && let Some(before) = tape.let_go(number, step).filter(|_| !replayed)
             {
                 tape.changes.push(Change::Trim { session: self.serial, before });
             }

@@ -291,10 +291,18 @@ async fn restarted_while_paying<F>(flow: F) -> (Browser, Arc<Gateway>)
 where
     F: Into<Flow> + Clone,
 {
+    restarted_while_paying_by(flow, "Cart").await
+}
+
+/// The same, from a page that shows this.
+async fn restarted_while_paying_by<F>(flow: F, page: &str) -> (Browser, Arc<Gateway>)
+where
+    F: Into<Flow> + Clone,
+{
     let (store, gateway) = (Memory::new(), Arc::new(Gateway::default()));
     let server = || Server::new(flow.clone()).app(gateway.clone()).journal(store.clone());
     let mut browser = Browser::of(server());
-    browser.get("/").await.shows("Cart");
+    browser.get("/").await.shows(page);
     gateway.hangs.store(true, Ordering::Relaxed);
     let mut other = browser.new_tab();
     other.get("/").await;
@@ -720,4 +728,52 @@ async fn replays_are_hushed() {
     assert_eq!(log.text().matches("counting").count(), 3);
     browser.follow("on").await;
     assert_eq!(log.text().matches("counting").count(), 4);
+}
+
+#[tokio::test]
+async fn line_17_a_secret_is_in_no_checkpoint_and_in_no_address_of_the_page_before() {
+    async fn asks_for_a_pin(mut req: Request) -> Result<()> {
+        let count = req.restore_or(0u32)?;
+        loop {
+            req.checkpoint(&count)?;
+            req.print(html! { form { input name="pin"; input name="name"; } });
+            req.next().await?;
+            let _: Secret<String> = req.param("pin")?;
+        }
+    }
+    let store = Memory::new();
+    let server = || Server::new(asks_for_a_pin).journal(store.clone());
+    let mut browser = Browser::of(server());
+    browser.get("/").await.fill("pin", "90210").fill("name", "Ada").submit().await.status(200);
+    browser.header("referer", "http://test.invalid/?pin=90210&name=Ada");
+    browser.fill("pin", "12345").fill("name", "Bob").submit().await.status(200);
+    let bytes = bytes_of(&store);
+    assert!(has(&bytes, "Ada") && has(&bytes, "http://test.invalid/"), "the rest is there");
+    assert!(!has(&bytes, "90210") && !has(&bytes, "12345"));
+    browser.restart(server()).fill("pin", "1").submit().await.status(200);
+}
+
+#[tokio::test]
+async fn line_18_a_step_that_fails_after_its_checkpoint_goes_back_before_it() {
+    async fn pays_often(mut req: Request) -> Result<()> {
+        let gateway: Arc<Arc<Gateway>> = req.app();
+        let mut paid = req.restore_or(0u32)?;
+        loop {
+            req.checkpoint(&paid)?;
+            if paid > 0 {
+                let _: u32 = req.once("charge", &paid, async |key| gateway.charge(key).await).await?;
+            }
+            paid += req.choose(|c| html! { "Paid: " (paid) (c.link("Pay", 1u32)) }).await?;
+        }
+    }
+    let (mut browser, gateway) = restarted_while_paying_by(pays_often, "Paid: 0").await;
+    gateway.fails.store(true, Ordering::Relaxed);
+    let page = browser.reload().await.html().to_owned();
+    assert!(page.contains("Paid: 0"), "back to the page before: {page}");
+    browser.follow("Pay").await.status(500);
+    gateway.fails.store(false, Ordering::Relaxed);
+    browser.follow("Back").await.shows("Paid: 0");
+    browser.follow("Pay").await.shows("Paid: 1");
+    let tries = gateway.tries();
+    assert!(tries.len() == 4 && tries.iter().all(|key| *key == tries[0]), "{tries:?}");
 }

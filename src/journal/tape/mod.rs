@@ -56,7 +56,7 @@ pub(crate) struct Tape {
     doubtful: HashSet<Effect>,
     /// Effects on the way here, since the last checkpoint.
     tried: HashMap<(String, u64), u32>,
-    /// The number of that checkpoint's entry.
+    /// Which checkpoint that was; 0: there was none.
     since: u64,
     /// Checkpoints whose entries are needed, each with its step.
     checkpoints: VecDeque<(u64, u32)>,

@@ -143,40 +143,41 @@ impl Tape {
         Ok(self.restored.take())
     }
 
-    /// Records a checkpoint, with the hit in hand in full: from here on nothing before it is needed.
+    /// Records a checkpoint, with the hit in hand in full: from here on nothing before it is needed. Returns its number.
     pub(crate) fn checkpoint(
         &mut self,
         state: Vec<u8>,
         shared: &[(String, Vec<u8>)],
         hit: impl FnOnce(&mut Fields) -> Box<Taken>,
         place: Place,
-    ) -> Result<(), Diverged> {
+    ) -> Result<u64, Diverged> {
         self.under_way = true;
-        let number = match self.pop() {
+        let (number, nth) = match self.pop() {
             None => {
+                let nth = self.since + 1;
                 let hit = Some(hit(&mut self.fields));
                 let shared =
                     shared.iter().map(|(name, version)| (name.clone(), Blob(version.clone()))).collect();
-                self.push(&Entry::Checkpoint { state: Blob(state), hit, shared });
+                self.push(&Entry::Checkpoint { nth, state: Blob(state), hit, shared });
                 (self.written, self.said) = (0, false);
-                self.next() - 1
+                (self.next() - 1, nth)
             }
-            Some((number, Entry::Checkpoint { hit, .. })) => {
+            Some((number, Entry::Checkpoint { nth, hit, .. })) => {
                 if let Some(hit) = hit {
                     self.played.apply(&hit.headers);
                 }
-                number
+                (number, nth)
             }
             Some((_, other)) => return self.diverge(place, "makes a checkpoint", &other.to_string()),
         };
-        self.since = number;
+        self.since = nth;
         self.tried.clear();
-        Ok(())
+        Ok(number)
     }
 
-    /// After a checkpoint in this step: the entry before which nothing is needed any more, if that has changed.
-    pub(crate) fn let_go(&mut self, step: u32) -> Option<u64> {
-        self.checkpoints.push_back((self.since, step));
+    /// After a checkpoint in this step, by its entry's number: the entry before which nothing is needed any more, if that has changed.
+    pub(crate) fn let_go(&mut self, checkpoint: u64, step: u32) -> Option<u64> {
+        self.checkpoints.push_back((checkpoint, step));
         let before = self.checkpoints.len();
         while self.checkpoints.get(1).is_some_and(|(_, made)| made + REACHABLE <= step) {
             self.checkpoints.pop_front();

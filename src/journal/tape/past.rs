@@ -120,9 +120,12 @@ impl Tape {
 
     /// Begins at a checkpoint; its entry stays: the program comes to it first.
     fn begin_at(&mut self, past: &mut VecDeque<(u64, Entry)>, at: usize) -> Option<Box<Taken>> {
-        for (_, entry) in past.drain(..at) {
-            if let Entry::Program { build, .. } = entry {
-                self.build_then = build;
+        for (number, entry) in past.drain(..at) {
+            match entry {
+                Entry::Program { build, .. } => self.build_then = build,
+                // Where to go back to if the checkpoint's own step fails.
+                Entry::Asked { .. } => self.good = number + 1,
+                _ => {}
             }
         }
         let Some((_, Entry::Checkpoint { state, hit, .. })) = past.front_mut() else { return None };
