@@ -27,7 +27,7 @@ use crate::page::{self, Frames, Notice, Pages, Problem};
 use crate::reply::{Answer, Call, Ready, Reply};
 use crate::session::kept::KeptPages;
 use crate::session::table::Table;
-use crate::step::{self, Seal};
+use crate::step::{self, OldPages, Seal};
 
 /// A running server without its sockets: brings hits to sessions. Cheap to clone; what an
 /// [`Adapter`](crate::Adapter) is given.
@@ -60,6 +60,8 @@ pub(crate) struct Core {
     #[cfg(feature = "multipart")]
     pub(crate) spool: Arc<crate::intake::spool::Spool>,
     pub(crate) journal: Option<Journal>,
+    /// What new answers to old pages do, where flow and page do not say.
+    pub(crate) old_pages: OldPages,
     /// How long those may be idle that a journal cannot keep as they are.
     pub(crate) idle_unkept: Duration,
     pub(crate) clock: Clock,

@@ -11,6 +11,7 @@ use crate::hit::Hit;
 use crate::mapper::{Identity, Map, Mapper, Purpose};
 use crate::request::Request;
 use crate::session::Task;
+use crate::step::OldPages;
 
 type Predicate = Box<dyn Fn(&Hit) -> Purpose + Send + Sync>;
 
@@ -31,6 +32,8 @@ pub struct Flow {
     map: Option<Box<dyn Mapper>>,
     /// `None`: [`Purpose::of`].
     purpose: Option<Predicate>,
+    /// What new answers to its old pages do, where that is not as for the whole server.
+    pub(crate) old_pages: Option<OldPages>,
     /// The visitor's id stands in URLs.
     pub(crate) in_url: bool,
 }
@@ -49,6 +52,7 @@ impl Flow {
             label: 0,
             map: None,
             purpose: None,
+            old_pages: None,
             in_url: false,
         }
     }
@@ -68,6 +72,12 @@ impl Flow {
     /// Which hits resume, start and prolong sessions, in place of [`Purpose::of`].
     pub fn purpose(mut self, purpose: impl Fn(&Hit) -> Purpose + Send + Sync + 'static) -> Self {
         self.purpose = Some(Box::new(purpose));
+        self
+    }
+
+    /// What a new answer to an old page of this flow does: see [`Server::old_pages`](crate::Server::old_pages).
+    pub fn old_pages(mut self, policy: OldPages) -> Self {
+        self.old_pages = Some(policy);
         self
     }
 

@@ -59,6 +59,7 @@ pub use request::{Callbacks, Choice, Choices, Form, FromParam, Key, Next, Reques
 #[cfg(feature = "multipart")]
 pub use request::{Upload, UploadedFile};
 pub use server::{Bound, Server};
+pub use step::OldPages;
 
 /// The guides' programs are compiled and run.
 #[cfg(doctest)]

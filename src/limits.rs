@@ -69,6 +69,12 @@ limits! {
     in_memory: usize = 250_000, "about 250 MB of small sessions";
     /// With a journal: hits that wait for their sessions to be looked up or rebuilt; more are answered 503.
     rebuilding: usize = 2_000, "one second's work";
+    /// With a journal: branches of one session in memory; above it those that were not used for longest are parked.
+    branches: usize = 8, "the tabs that people go back and forth between";
+    /// With a journal: times in 10 seconds that one visitor's old pages are found by replay; more are answered 503.
+    replays: usize = 50, "faster than anyone can click";
+    /// With a journal: how long such a replay may take; then it is given up, and answered 503.
+    replay: Duration = 10 * SECOND, "a hundred thousand steps";
     /// With a journal: what waits to be written; more is answered 503.
     journal_queue: usize = 20_000, "as many as there are connections";
     /// With a journal: bytes of one session in it; above it the session's steps fail.

@@ -122,6 +122,8 @@ pub enum Notice {
     OutdatedPrinted,
     /// A page of its own: this was received and applied once; the page it made is no longer kept.
     Received,
+    /// A page of its own, with a link to where the session is: what the answered page belonged to is done for good.
+    Committed,
     /// A page of its own, with a link to go on: the visitor comes from another site.
     FromElsewhere,
     /// Shown on a first page: what the visitor came from is gone, and was not applied.
@@ -235,6 +237,7 @@ fn notice_text(notice: Notice) -> &'static str {
         Notice::OutdatedPrinted => {
             "That came from an older page and was not applied. Go back to the page you were on to continue."
         }
+        Notice::Committed => "What that page belonged to is done, and going back does not change it.",
         Notice::Received => "This was already received. Go back to the page you were on to continue.",
         Notice::StartedAgain => "That page had expired, and nothing was applied. This is the beginning.",
         Notice::Unrestorable => {

@@ -25,7 +25,7 @@ use crate::page::{Frames, Page, Pages};
 use crate::session::kept::KeptPages;
 use crate::session::table::Table;
 use crate::session::watch as watcher;
-use crate::step::Seal;
+use crate::step::{OldPages, Seal};
 
 /// Where monitors of the service ask whether it lives.
 const HEALTH: &str = "/healthz";
@@ -59,6 +59,7 @@ pub struct Server {
     /// What to take for the system's time, in microseconds since 1970.
     pub(crate) wall: Option<i64>,
     secrets: Vec<String>,
+    old_pages: Option<OldPages>,
     frames: Frames,
     pages: Pages,
     limits: Limits,
@@ -84,6 +85,7 @@ impl Server {
             journal: None,
             wall: None,
             secrets: Vec::new(),
+            old_pages: None,
             frames: Frames::default(),
             pages: Pages::default(),
             limits: Limits::default(),
@@ -161,6 +163,20 @@ impl Server {
     /// [`Secret`](crate::Secret).
     pub fn secrets<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.secrets.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// What a new answer to an old page does: see [`OldPages`]. Default: [`Branch`](OldPages::Branch) with a journal,
+    /// [`Refuse`](OldPages::Refuse) without.
+    ///
+    /// ```
+    /// use continuity::OldPages;
+    /// use continuity::prelude::*;
+    /// # async fn exam(_: Request) -> Result<()> { Ok(()) }
+    /// let server = Server::new(exam).old_pages(OldPages::Refuse);
+    /// ```
+    pub fn old_pages(mut self, policy: OldPages) -> Self {
+        self.old_pages = Some(policy);
         self
     }
 
@@ -256,6 +272,11 @@ impl Server {
             keys: Keys::new(&self.keys, secret),
             seal: secret.map_or_else(Seal::new, Seal::of),
             clock: Clock::new(journal.as_ref().map_or(0, |journal| journal.start), self.wall),
+            old_pages: self.old_pages.unwrap_or(if journal.is_some() {
+                OldPages::Branch
+            } else {
+                OldPages::Refuse
+            }),
             journal,
             idle_unkept,
             kept: KeptPages::new(self.limits.kept_page, self.limits.kept_pages),
@@ -308,6 +329,14 @@ impl Server {
             tracing::warn!(
                 "visitors are named by a parameter: whoever sees such a URL can take the session over"
             );
+        }
+        let policies = self.flows.iter().filter_map(|flow| flow.old_pages).chain(self.old_pages);
+        for policy in policies.filter(|_| self.journal.is_none()) {
+            if matches!(policy, OldPages::Branch | OldPages::Rewind) {
+                return Err(Error::new(format!(
+                    "old_pages: {policy:?} replays what was recorded; give the server a journal, like `.journal(Sqlite::open(\"shop.db\")?)`"
+                )));
+            }
         }
         #[cfg(feature = "multipart")]
         if let Some(folder) = self.upload_dir.as_deref().filter(|folder| !folder.is_dir()) {

@@ -36,6 +36,41 @@ const HEAD: usize = SERIAL + 8;
 const TAG: usize = 8;
 const SMALL: usize = 72;
 
+/// The bits of a part that say what an answer to its page does once the page is an old one.
+const POLICY: u32 = 29;
+
+/// What a new answer to an old page does: one that was answered before, and to which a visitor came back.
+///
+/// The answer that was given then is a repeat, whatever the policy: it gets the page that it made, and runs nothing. Set for
+/// all by [`Server::old_pages`](crate::Server::old_pages), for a flow by [`Flow::old_pages`](crate::Flow::old_pages), for
+/// a page by [`Request::old_pages`](crate::Request::old_pages).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldPages {
+    /// The session goes on from there, on a branch of its own: locals are what they were. The page that was current stays
+    /// so, in its own tab. Needs a journal, and is the default with one.
+    Branch,
+    /// The session goes back there and on; what came after is no part of its past. Needs a journal.
+    Rewind,
+    /// It is not applied: the current page is shown, with a notice. The default without a journal.
+    Refuse,
+    /// [`next`](crate::Request::next) takes it as the answer to the current page, whatever it came from. Other verbs
+    /// refuse it.
+    Latest,
+}
+
+impl OldPages {
+    const ALL: [OldPages; 4] = [OldPages::Branch, OldPages::Rewind, OldPages::Refuse, OldPages::Latest];
+
+    /// As it stands in a part.
+    pub(crate) fn bits(policy: Option<OldPages>) -> u32 {
+        policy.map_or(0, |policy| (policy as u32 + 1) << POLICY)
+    }
+
+    fn of_bits(part: u32) -> Option<OldPages> {
+        Self::ALL.get((part >> POLICY).checked_sub(1)? as usize).copied()
+    }
+}
+
 /// Makes and opens tokens; one a server.
 pub(crate) struct Seal {
     key: SipHasher24,
@@ -70,6 +105,8 @@ pub(crate) struct Token {
     pub(crate) step: u32,
     /// [`LINK`], or the number of the form or callback on its page.
     pub(crate) part: u32,
+    /// What a new answer does once the page is an old one, where the page has a policy of its own.
+    pub(crate) old: Option<OldPages>,
     bytes: Bytes,
 }
 
@@ -175,7 +212,8 @@ impl Seal {
         }
         let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four of them"));
         let (step, part) = (number(SERIAL), number(SERIAL + 4));
-        Some(Token { step, part, bytes: token })
+        let old = OldPages::of_bits(part);
+        Some(Token { step, part: part & ((1 << POLICY) - 1), old, bytes: token })
     }
 
     /// What tells this answer from any other: its token, with all values that came with it.
@@ -276,6 +314,17 @@ mod tests {
             let opened = seal.open(7, &token).expect("ours");
             assert_eq!((opened.step, opened.part), (3, LINK));
             assert_eq!(opened.value::<Op>(), Some(op));
+        }
+    }
+
+    #[test]
+    fn a_token_says_what_answers_to_its_page_do_when_it_is_old() {
+        let seal = Seal::new();
+        for policy in OldPages::ALL.map(Some).into_iter().chain([None]) {
+            let mut token = String::new();
+            seal.seal((7, 3, 5 | OldPages::bits(policy)), &(), 1024, &mut token).expect("small");
+            let opened = seal.open(7, &token).expect("ours");
+            assert_eq!((opened.part, opened.old), (5, policy));
         }
     }
 

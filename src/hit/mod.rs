@@ -37,6 +37,8 @@ pub struct Hit {
     pub(crate) cut: Cut,
     /// It has been worked on for longer than a session may be idle.
     pub(crate) overtime: bool,
+    /// Its page was looked for: if that is not here, it is nowhere.
+    pub(crate) told: bool,
     pub(crate) reply: Reply,
 }
 
@@ -75,6 +77,7 @@ impl Hit {
                 mount: 0,
                 cut: Cut::default(),
                 overtime: false,
+                told: false,
                 reply,
             },
         )

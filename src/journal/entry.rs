@@ -15,7 +15,7 @@ use crate::error::BoxError;
 use super::store::{Chunk, Fault, StoreError};
 
 /// The format's version; a session that says a higher one is refused.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// One thing that happened in a session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +54,8 @@ pub(crate) enum Entry {
     Sleep { until: i64 },
     /// What the session's branches share was changed.
     Shared { name: String, version: Blob },
+    /// What another branch had made of it was looked at.
+    Saw { name: String, version: Blob },
     /// The session can be rebuilt from here.
     Checkpoint {
         /// Which it is, from 1 on: the same each time that its step is tried.
@@ -63,6 +65,10 @@ pub(crate) enum Entry {
         hit: Option<Box<Taken>>,
         shared: Vec<(String, Blob)>,
     },
+    /// The session goes on from the page of an earlier step: what follows is another branch.
+    Turned { to: u32 },
+    /// Nobody goes back to what was before this.
+    Commit,
     /// The session was told to end.
     Told,
     /// What was written from entry `to` on is no part of the past: its step failed, or cannot be replayed.
@@ -279,7 +285,10 @@ impl fmt::Display for Entry {
             Entry::Entropy { .. } => f.write_str("chance"),
             Entry::Sleep { until } => write!(f, "sleeps until {}", Moment(*until)),
             Entry::Shared { name, version } => write!(f, "shared {name}: {version:?}"),
+            Entry::Saw { name, version } => write!(f, "looks at the shared {name}: {version:?}"),
             Entry::Checkpoint { state, .. } => write!(f, "checkpoint: {state:?}"),
+            Entry::Turned { to } => write!(f, "goes on from the page of step {to}"),
+            Entry::Commit => f.write_str("commits: there is no way back"),
             Entry::Told => f.write_str("told to end"),
             Entry::Cut { to, why } => write!(f, "goes back to entry {to}: {why}"),
             Entry::Strayed { place } => write!(f, "waits for something else after {place}"),

@@ -12,12 +12,32 @@ use crate::session::Session;
 
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
+    static BURIES: Cell<bool> = const { Cell::new(false) };
     static HUSH: RefCell<Option<DefaultGuard>> = const { RefCell::new(None) };
 }
 
 /// Whether this code runs inside `once` or `read`: there, and only there, secrets and uploaded files can be opened.
 pub(crate) fn is_inside() -> bool {
     INSIDE.get()
+}
+
+/// Whether a branch is dropped that its session is not on.
+pub(crate) fn is_burying() -> bool {
+    BURIES.get()
+}
+
+/// While it is there, verbs that are dropped are given up by nobody.
+pub(crate) struct Burial(bool);
+
+impl Drop for Burial {
+    fn drop(&mut self) {
+        BURIES.set(self.0);
+    }
+}
+
+/// A branch is dropped that its session is not on.
+pub(crate) fn bury() -> Burial {
+    Burial(BURIES.replace(true))
 }
 
 /// While it is there, what this thread logs goes nowhere: the program repeats what it has logged before.
@@ -70,7 +90,7 @@ pin_project! {
     impl<F> PinnedDrop for Inside<F> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
-            if *this.waits && !std::thread::panicking() {
+            if *this.waits && !std::thread::panicking() && !is_burying() {
                 this.session.gave_up();
             }
         }

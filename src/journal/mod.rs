@@ -24,6 +24,7 @@ mod store;
 #[cfg(feature = "test")]
 mod strict;
 pub(crate) mod tape;
+pub(crate) mod turning;
 mod writer;
 
 use std::collections::HashMap;
@@ -83,6 +84,8 @@ pub(crate) struct Journal {
     slots: Mutex<Vec<usize>>,
     /// Hits that wait for a session to be rebuilt.
     recalls: Semaphore,
+    /// How often old pages of a visitor were found by replay, since the window began.
+    replays: Mutex<HashMap<VisitorId, usize>>,
     clock: AtomicU32,
     /// Somebody looks after those whose time has come.
     tending: AtomicBool,
@@ -93,14 +96,7 @@ pub(crate) struct Journal {
 impl Journal {
     pub(crate) fn open(store: Arc<dyn Store>, secrets: Vec<String>, limits: &Limits) -> Journal {
         let opened = store.opened();
-        let secret = opened.secret.map_or_else(
-            || {
-                let mut fresh = [0; 32];
-                random(&mut fresh);
-                fresh.to_vec()
-            },
-            |secret| secret.to_vec(),
-        );
+        let secret = opened.secret.map_or_else(fresh_secret, |secret| secret.to_vec());
         Journal {
             number: opened.journal,
             visitors: SipHasher24::new_with_key(&derive(&secret, b"journal visitor")),
@@ -116,6 +112,7 @@ impl Journal {
             places: Semaphore::new(SLOTS),
             slots: Mutex::new((0..SLOTS).collect()),
             recalls: Semaphore::new(limits.rebuilding),
+            replays: Mutex::default(),
             clock: AtomicU32::new(0),
             tending: AtomicBool::new(false),
             looked: AtomicU64::new(0),
@@ -182,6 +179,12 @@ impl Journal {
             present.remove(&session.serial);
         }
     }
+}
+
+fn fresh_secret() -> Vec<u8> {
+    let mut fresh = [0; 32];
+    random(&mut fresh);
+    fresh.to_vec()
 }
 
 /// A hash that is the same in every process.

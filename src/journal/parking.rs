@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::Submission;
 use super::rebuilding::blocking;
 use super::store::{Change, Fault, Head, State};
+use super::{Submission, turning};
 use crate::engine::Core;
 use crate::error::Chain;
 use crate::log::Line;
@@ -42,6 +42,9 @@ impl Core {
             }
         }
         journal.woken().retain(|session| !session.queue.lock().has_ended() && !self.park(session));
+        if now.is_multiple_of(turning::WINDOW) {
+            journal.forget_replays();
+        }
         self.see_to_due(now);
     }
 
@@ -66,6 +69,7 @@ impl Core {
         );
         self.table.remove(session);
         self.kept.remove(session.serial);
+        session.bury_branches();
         session.bury(task);
         true
     }

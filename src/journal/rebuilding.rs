@@ -61,7 +61,7 @@ impl Core {
                     return self.busy(recall.hit, UNREACHABLE);
                 }
             };
-            let Some((id, head, wound)) = found.session else { return self.start_after(recall, &found) };
+            let Some((id, head, wound)) = found.session else { return self.start_after(recall, found) };
             match self.resume(id, &head, wound, recall.flow) {
                 Ok(Some(session)) => return self.deliver(&session, recall.hit),
                 // It is just leaving: when all is written it can come back.
@@ -73,7 +73,7 @@ impl Core {
     }
 
     async fn look_up(self: &Arc<Self>, recall: &Recall) -> Result<Place, StoreError> {
-        let mut place = Place { session: None, over: false, lost: false, visitor: recall.known };
+        let mut place = Place { session: None, over: None, lost: false, visitor: recall.known };
         for id in &recall.ids {
             let (found, wound) = self.find(*id, recall.label).await?;
             match found.session {
@@ -82,8 +82,8 @@ impl Core {
                     return Ok(place);
                 }
                 Some(head) => {
-                    place.over = true;
                     place.lost |= head.state == State::Quarantined;
+                    place.over = Some((*id, head));
                 }
                 None => {}
             }
@@ -95,15 +95,17 @@ impl Core {
     }
 
     /// There is no such session: the hit starts one, unless it comes from a page of one.
-    fn start_after(self: &Arc<Self>, recall: Recall, place: &Place) {
+    fn start_after(self: &Arc<Self>, recall: Recall, place: Place) {
         let Recall { flow, label, mut hit, .. } = recall;
         if hit.token() == Some(ANEW) {
             hit.begin_anew(None);
         } else if place.lost {
             return self.tell_lost(hit);
         } else if hit.token().is_some() {
-            if place.over {
-                return self.expire(hit);
+            if let Some((visitor, head)) = place.over {
+                let core = self.clone();
+                self.runtime.spawn(async move { core.repeat_end(visitor, head, flow, hit).await });
+                return;
             }
             // A newborn's page; the newborn is gone. What was answered there is no answer to another session.
             hit.begin_anew(Some(Notice::StartedAgain));
@@ -162,19 +164,13 @@ impl Core {
 
     /// Plays a session again, up to where it was.
     async fn rebuild(self: Arc<Self>, session: Arc<Session>, head: Head, wound: Option<Wound>) {
-        let journal = self.journal();
-        let place = journal.places.acquire().await.expect("it is never closed");
-        let slot = journal.slots().pop().expect("there are as many slots as places");
         let wound = match wound {
             Some(wound) => wound,
             None => self.wind(head.clone()).await,
         };
         match wound {
             Ok((tape, first)) => {
-                // Only while its own code runs: what kills the process meanwhile may be that code.
-                journal.store.mark(slot, Some(head.session));
-                session.replay(tape, &first).await;
-                journal.store.mark(slot, None);
+                self.journal().in_place(head.session, session.replay(tape, &first)).await;
                 self.arrived(&session, &head);
             }
             Err(error) if error.fault() == Fault::Damaged => {
@@ -185,8 +181,6 @@ impl Core {
                 self.put_back(&session);
             }
         }
-        journal.slots().push(slot);
-        drop(place);
     }
 
     /// A session was played again, and the process lives.
@@ -221,6 +215,7 @@ impl Core {
         let current = session.talk(|talk| talk.current.take());
         session.tape(|tape| tape.stays = true);
         session.queue.end();
+        session.bury_branches();
         self.table.remove(session);
         self.kept.remove(session.serial);
         let due = self.clock.now().saturating_add(seconds(self.limits.ended));
@@ -285,7 +280,7 @@ type Wound = Result<(Tape, Box<super::Taken>), StoreError>;
 struct Place {
     session: Option<(VisitorId, Head, Option<Wound>)>,
     /// There was a session, and it is over.
-    over: bool,
+    over: Option<(VisitorId, Head)>,
     /// It could not be rebuilt.
     lost: bool,
     /// Who has other sessions.
@@ -293,6 +288,18 @@ struct Place {
 }
 
 impl Journal {
+    /// Replays a session when there is a place for it. It is marked only while its own code runs: what kills the process
+    /// meanwhile may be that code.
+    pub(super) async fn in_place<T>(&self, session: u64, replay: impl Future<Output = T>) -> T {
+        let _place = self.places.acquire().await.expect("it is never closed");
+        let slot = self.slots().pop().expect("there are as many slots as places");
+        self.store.mark(slot, Some(session));
+        let replayed = replay.await;
+        self.store.mark(slot, None);
+        self.slots().push(slot);
+        replayed
+    }
+
     /// What is on a session's tape.
     fn wind(&self, head: &Head) -> Wound {
         if head.deaths >= DEATHS {

@@ -8,6 +8,7 @@ use super::headers::Fields;
 use super::hits::{self, Hidden};
 use super::store::{Change, Fault, State};
 use super::tape::Tape;
+use super::turning::After;
 use super::{Journal, Submission, Then, inside};
 use crate::engine::Core;
 use crate::error::Error;
@@ -15,7 +16,7 @@ use crate::hit::Hit;
 use crate::mapper::key::VisitorId;
 use crate::mapper::reap::seconds;
 use crate::reply::Ready;
-use crate::session::Session;
+use crate::session::{Session, Way};
 
 /// Where in its life a step was completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,16 @@ impl Session {
     /// What is rebuilt is where it was.
     fn arrived(&self) {
         inside::unhush();
+        let mut state = self.queue.lock();
+        if let Some(extra) = state.peek_extra()
+            && let Some(tape) = &mut extra.tape
+        {
+            extra.shared = std::mem::take(&mut tape.latest);
+            if !tape.answered.is_empty() {
+                state.talk.way = Way::Answered;
+            }
+        }
+        drop(state);
         if let Some(step) = self.tape(|tape| tape.resume.take()).flatten() {
             self.talk(|talk| talk.step = step);
         }
@@ -166,6 +177,13 @@ impl Session {
             tape.renamed.get_or_insert(old);
             tape.changes.push(Change::Rename { from, to });
         });
+    }
+
+    /// Nobody goes back behind this.
+    pub(crate) fn commit(self: &Arc<Self>) {
+        self.seal_hit();
+        self.tape(Tape::commit);
+        self.bury_branches();
     }
 
     /// The session can be rebuilt from here, with this state and the hit in hand.
@@ -355,8 +373,24 @@ impl Session {
         }
     }
 
-    /// What a poll has shown, where the program did not return. `true`: the session cannot go on.
-    pub(crate) fn look_after(self: &Arc<Self>) -> bool {
+    /// The program has returned where other branches go on: this one is over, and the session leaves memory. `false`: there
+    /// are none.
+    pub(crate) fn leaves_branch(&self) -> bool {
+        self.tape(|tape| {
+            let leaves = !tape.ends.is_empty() && !tape.told && !tape.stays && !tape.broken;
+            if leaves {
+                tape.push(&Entry::End { how: Ending::Returned });
+                tape.stays = true;
+            }
+            leaves
+        }) == Some(true)
+    }
+
+    /// What a poll has shown, where the program did not return.
+    pub(crate) fn look_after(self: &Arc<Self>) -> After {
+        if self.is_turning() {
+            return After::Turns;
+        }
         let place = self.talk(|talk| talk.place);
         let stray = self.tape(|tape| {
             if tape.diverged.is_some() {
@@ -373,17 +407,25 @@ impl Session {
             }
             Stray::of(tape, place)
         });
-        match stray {
-            Some(Stray::Diverged) => true,
-            Some(Stray::First) => {
-                tracing::warn!(
-                    session = %self.name(), place = %place,
-                    "a session waits for something that is no verb, after the verb at `place`: it cannot be rebuilt past this step; wait for the outside in `read` or `once`"
-                );
-                false
-            }
-            Some(Stray::No) | None => false,
+        if matches!(stray, Some(Stray::First)) {
+            tracing::warn!(
+                session = %self.name(), place = %place,
+                "a session waits for something that is no verb, after the verb at `place`: it cannot be rebuilt past this step; wait for the outside in `read` or `once`"
+            );
         }
+        if matches!(stray, Some(Stray::Diverged)) { After::Diverged } else { After::Rests }
+    }
+
+    /// The page that was shown is given up: its number is used up.
+    pub(crate) fn skip_step(&self) {
+        let mut state = self.queue.lock();
+        let step = state.talk.step + 1;
+        let tape = state.peek_extra().and_then(|extra| extra.tape.as_deref_mut());
+        let step = tape.map_or(step, |tape| {
+            tape.top += 1;
+            tape.top
+        });
+        state.talk.step = step;
     }
 
     /// A verb was given up: what made the program do so is not in the journal.

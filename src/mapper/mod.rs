@@ -22,9 +22,9 @@ use crate::engine::Core;
 use crate::hit::{Hit, address_block};
 use crate::journal::rebuilding::Recall;
 use crate::page::Notice;
-use crate::session::Session;
 use crate::session::drive::Refused;
 use crate::session::table::{Found, Full};
+use crate::session::{Session, Way};
 pub(crate) use identify::Cut;
 pub use identify::{Identity, Map, Mapper};
 use key::VisitorId;
@@ -215,7 +215,7 @@ impl Core {
     /// A first page for a crawler, from a session that is not kept.
     fn show_around(self: &Arc<Self>, flow: u16, label: u64, hit: Box<Hit>) {
         let session = Session::new(self.clone(), VisitorId::fresh(), label, flow);
-        session.talk(|talk| talk.fleeting = true);
+        session.talk(|talk| talk.way = Way::Fleeting);
         self.deliver(&session, hit);
     }
 

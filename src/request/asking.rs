@@ -8,12 +8,12 @@ use std::task::{Context, Poll, ready};
 use super::Request;
 use crate::error::Error;
 use crate::hit::{Hit, Site};
-use crate::journal::Taken;
 use crate::journal::rebuilding::Replayed;
+use crate::journal::{Taken, inside};
 use crate::page::Notice;
 use crate::session::queue::Asked;
-use crate::session::{Session, Talk};
-use crate::step::{Answered, HERE};
+use crate::session::{Session, Talk, Way};
+use crate::step::{Answered, HERE, OldPages, Token};
 
 /// A hit that was taken before, with what was written of it.
 pub(super) type Before = (Box<Hit>, Box<Taken>);
@@ -71,7 +71,7 @@ impl<'a> Asking<'a> {
         let session = self.session();
         // The session's own waker points to the session; any other is one of a combinator inside the program.
         let own = std::ptr::eq(cx.waker().data().cast(), Arc::as_ptr(session));
-        let look = |talk: &Talk| Standing { step: talk.step, applied: talk.applied, fleeting: talk.fleeting };
+        let look = |talk: &Talk| Standing { step: talk.step, applied: talk.applied, way: talk.way };
         let (asked, standing) = session.queue.ask((!own).then(|| cx.waker()), look);
         match asked {
             Asked::Hit(hit) => Poll::Ready(Ok((hit, standing))),
@@ -81,7 +81,7 @@ impl<'a> Asking<'a> {
             }
             Asked::Nothing => {
                 session.tape(|tape| tape.at_verb = true);
-                if standing.fleeting {
+                if standing.way == Way::Fleeting {
                     session.die_now();
                 }
                 Poll::Pending
@@ -131,18 +131,20 @@ pub(super) struct Standing {
     pub(super) step: u32,
     /// The answer that led to its page: see [`Talk::applied`].
     pub(super) applied: Answered,
-    fleeting: bool,
+    pub(super) way: Way,
 }
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        if let Some(request) =
-            self.request.take().filter(|_| self.place.is_none() && !std::thread::panicking())
+        if let Some(request) = self
+            .request
+            .take()
+            .filter(|_| self.place.is_none() && !std::thread::panicking() && !inside::is_burying())
         {
             request.session.queue.unask();
             request.session.gave_up();
             // Links of the page that was given up are not links of the next one.
-            request.session.talk(|talk| talk.step += 1);
+            request.session.skip_step();
         }
     }
 }
@@ -173,24 +175,46 @@ impl<'a> Future for Next<'a> {
         }
         loop {
             let asked = ready!(self.asking.poll(cx));
-            let (mut hit, standing) = self.asking.failed(asked)?;
-            let session = self.asking.session();
-            match on_printed(session, &hit, standing.applied) {
-                Verdict::Take => {
-                    let taken = self.asking.to_write(Answered::NONE);
-                    return Poll::Ready(Ok(self.asking.taken(hit, Answered::NONE, taken)));
-                }
-                Verdict::Repeat => {
-                    session.queue.answered();
-                    session.core.repeat(session, hit);
-                }
-                Verdict::Notice(notice) => {
-                    let onward = (notice == Notice::FromElsewhere).then(|| hit.own_link());
-                    session.core.notify(&mut hit, notice, onward.as_deref());
-                    self.asking.answer(hit);
-                }
+            let (hit, standing) = self.asking.failed(asked)?;
+            if let Some(request) = ready!(self.consider(hit, standing.applied)) {
+                return Poll::Ready(Ok(request));
             }
         }
+    }
+}
+
+impl<'a> Next<'a> {
+    /// Takes a hit, or answers it. Pending: it belongs to another page, and the session is brought there.
+    fn consider(&mut self, hit: Box<Hit>, applied: Answered) -> Poll<Option<&'a mut Request>> {
+        let session = self.asking.session().clone();
+        match on_printed(&session, &hit, applied) {
+            Verdict::Take => {
+                let taken = self.asking.to_write(Answered::NONE);
+                return Poll::Ready(Some(self.asking.taken(hit, Answered::NONE, taken)));
+            }
+            Verdict::Repeat => self.repeat(hit),
+            Verdict::Old(token, answer) => match session.turn_to(hit, &token, answer) {
+                Ok(()) => return Poll::Pending,
+                Err(hit) if answer == applied => self.repeat(hit),
+                Err(hit) => self.notify(hit, Notice::OutdatedPrinted, None),
+            },
+            Verdict::Notice(notice) => {
+                let onward = (notice == Notice::FromElsewhere).then(|| hit.own_link());
+                self.notify(hit, notice, onward.as_deref());
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    fn repeat(&self, hit: Box<Hit>) {
+        let session = self.asking.session();
+        session.queue.answered();
+        session.core.repeat(session, hit);
+    }
+
+    fn notify(&mut self, mut hit: Box<Hit>, notice: Notice, onward: Option<&str>) {
+        self.asking.session().core.notify(&mut hit, notice, onward);
+        self.asking.answer(hit);
     }
 }
 
@@ -198,6 +222,8 @@ impl<'a> Future for Next<'a> {
 enum Verdict {
     Take,
     Repeat,
+    /// It is no answer to the current page.
+    Old(Token, Answered),
     Notice(Notice),
 }
 
@@ -210,10 +236,21 @@ fn on_printed(session: &Session, hit: &Hit, applied: Answered) -> Verdict {
     if hit.token() == Some(HERE) {
         return Verdict::Repeat;
     }
-    match session.core.seal.answer_of(session.serial, hit) {
-        Some(answer) if answer == applied => Verdict::Repeat,
-        _ => Verdict::Notice(Notice::OutdatedPrinted),
+    let seal = &session.core.seal;
+    let Some(token) = hit.token().and_then(|wire| seal.open(session.serial, wire)) else {
+        return Verdict::Notice(Notice::OutdatedPrinted);
+    };
+    let answer = seal.answer(hit, &token);
+    if answer == applied {
+        // With a journal a page that is not kept any more can be made again.
+        let gone = session.core.kept.get(session.serial).is_none() && !hit.told;
+        return if gone && session.core.journal.is_some() {
+            Verdict::Old(token, answer)
+        } else {
+            Verdict::Repeat
+        };
     }
+    if session.policy_of(&token) == OldPages::Latest { Verdict::Take } else { Verdict::Old(token, answer) }
 }
 
 impl std::fmt::Debug for Next<'_> {

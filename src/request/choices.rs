@@ -33,6 +33,8 @@ impl<T: Serialize + DeserializeOwned> Choice for T {}
 pub struct Choices<'a, T> {
     pub(super) session: &'a Session,
     pub(super) step: u32,
+    /// What its tokens say of answers to it once it is old.
+    pub(super) old: u32,
     pub(super) cut: &'a Cut,
     pub(super) notice: Option<Notice>,
     pub(super) placed: Cell<bool>,
@@ -124,7 +126,7 @@ impl<'c, T> Choices<'c, T> {
     /// Adds the token of a value. A value that cannot be sealed fails the page.
     fn seal<V: Serialize>(&self, part: u32, value: &V, text: &impl Render, token: &mut String) {
         let core = &self.session.core;
-        let place = (self.session.serial, self.step, part);
+        let place = (self.session.serial, self.step, part | self.old);
         if let Err(error) = core.seal.seal(place, value, core.limits.token, token) {
             let what = format!("the choice `{}` cannot be made", text.render().into_string());
             self.failed.borrow_mut().get_or_insert(Error::caused(what, error));

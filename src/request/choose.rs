@@ -25,8 +25,8 @@ use crate::journal::{Blob, Taken, Verb};
 use crate::mapper::Cut;
 use crate::page::Notice;
 use crate::reply::Preface;
-use crate::session::Session;
-use crate::step::{Answered, HERE, LINK, Token};
+use crate::session::{Session, Way};
+use crate::step::{Answered, HERE, LINK, OldPages, Token};
 
 impl Request {
     /// Shows a page and returns the value behind the link, button or form that the visitor uses on it.
@@ -229,7 +229,7 @@ where
         loop {
             let asked = ready!(this.asking.poll(cx));
             let considered = asked.and_then(|(hit, standing)| this.consider(hit, &standing));
-            if let Some(value) = this.asking.failed(considered)? {
+            if let Some(value) = ready!(this.asking.failed(considered)?) {
                 return Poll::Ready(Ok(value));
             }
         }
@@ -242,6 +242,8 @@ enum Verdict<T> {
     /// A form or a callback of the page was used: draw the page to find it.
     Find(u32, Answered),
     Redraw(Option<Notice>),
+    /// It is no answer to this page.
+    Old(Token, Answered),
 }
 
 impl<T, F, K> Choose<'_, T, F, K>
@@ -252,11 +254,12 @@ where
     /// Shows the page as the response in hand. What was printed and set so far is part of it.
     fn show_first(&mut self, place: &'static Location<'static>) -> Result<(), Error> {
         let session = self.asking.session();
-        let (hit, step) = {
+        let (hit, step, old) = {
             let mut state = session.queue.lock();
             state.answer();
             state.talk.place = place;
-            (state.talk.current.take(), state.talk.step)
+            let old = state.peek_extra().and_then(|extra| extra.old_pages);
+            (state.talk.current.take(), state.talk.step, OldPages::bits(old))
         };
         let journaled = session.core.journal.is_some();
         if journaled && session.is_replaying() {
@@ -264,7 +267,7 @@ where
             return Ok(());
         }
         let page = match hit {
-            Some(hit) => Some(self.page_of(hit, step)?),
+            Some(hit) => Some(self.page_of(hit, (step, old))?),
             None => self.between_hits(step).map(|()| None)?,
         };
         let page = if journaled { session.within_limits(page)? } else { page };
@@ -275,7 +278,7 @@ where
     }
 
     /// Draws the page into the response in hand.
-    fn page_of(&self, mut hit: Box<Hit>, step: u32) -> Result<Box<Hit>, Error> {
+    fn page_of(&self, mut hit: Box<Hit>, step: (u32, u32)) -> Result<Box<Hit>, Error> {
         let session = self.asking.session();
         let notice = hit.reply.take_notice();
         let hand = InHand::new(session, hit);
@@ -321,13 +324,13 @@ where
     fn find_again(&self, hit: &Hit, taken: &Taken) -> Result<T, Error> {
         let step = self.asking.session().talk(|talk| talk.step);
         let used = taken.part.map(|part| (part, hit));
-        let (_, value) = self.draw(step, &hit.cut, None, used)?;
+        let (_, value) = self.draw((step, 0), &hit.cut, None, used)?;
         value.ok_or_else(|| Error::new("the callback that was used is not on the page any more"))
     }
 
     /// There is no response to show the page with: the next hit is shown it, with what was printed since.
     fn between_hits(&self, step: u32) -> Result<(), Error> {
-        self.draw(step, &Cut::default(), None, None)?;
+        self.draw((step, 0), &Cut::default(), None, None)?;
         let mut state = self.asking.session().queue.lock();
         if let Some(extra) = state.peek_extra().filter(|extra| !extra.between.is_empty()) {
             extra.preface = Some(Box::new(Preface::printed(std::mem::take(&mut extra.between))));
@@ -335,16 +338,22 @@ where
         Ok(())
     }
 
-    /// Decides on a hit: takes it and returns its value, or shows it the page.
-    fn consider(&mut self, hit: Box<Hit>, standing: &Standing) -> Result<Option<T>, Error> {
-        match verdict::<T, K>(self.asking.session(), &hit, standing) {
+    /// Decides on a hit: takes it and returns its value, or shows it the page. Pending: it belongs to another page, and the
+    /// session is brought there.
+    fn consider(&mut self, hit: Box<Hit>, standing: &Standing) -> Result<Poll<Option<T>>, Error> {
+        let value = match verdict::<T, K>(self.asking.session(), &hit, standing) {
             Verdict::Take(value, answer, taken) => {
                 self.asking.taken(hit, answer, taken);
-                Ok(Some(value))
+                Some(value)
             }
-            Verdict::Find(part, answer) => self.redraw(hit, standing, None, Some((part, answer))),
-            Verdict::Redraw(notice) => self.redraw(hit, standing, notice, None),
-        }
+            Verdict::Find(part, answer) => self.redraw(hit, standing, None, Some((part, answer)))?,
+            Verdict::Redraw(notice) => self.redraw(hit, standing, notice, None)?,
+            Verdict::Old(token, answer) => match self.asking.session().turn_to(hit, &token, answer) {
+                Ok(()) => return Ok(Poll::Pending),
+                Err(hit) => self.redraw(hit, standing, Some(Notice::Outdated), None)?,
+            },
+        };
+        Ok(Poll::Ready(value))
     }
 
     /// Draws the page again, to find what was used on it or to show it.
@@ -360,12 +369,12 @@ where
         // While the page is drawn the hit is in the session's hand: if drawing fails, the failure answers it.
         let hand = InHand::new(session, hit);
         let submitted = used.map(|(part, _)| (part, hand.hit()));
-        let (page, value) = self.draw(standing.step, &hand.hit().cut, notice, submitted)?;
+        let step = (standing.step, session.old_bits());
+        let (page, value) = self.draw(step, &hand.hit().cut, notice, submitted)?;
         let mut hit = hand.release();
         if let (Some(value), Some((part, answer))) = (value, used) {
-            let taken = self.asking.to_write(answer);
-            let taken =
-                taken.map(|taken| Box::new(Taken { value: K::write(&value), part: Some(part), ..*taken }));
+            let whole = |taken: Box<Taken>| Taken { value: K::write(&value), part: Some(part), ..*taken };
+            let taken = self.asking.to_write(answer).map(|taken| Box::new(whole(taken)));
             self.asking.taken(hit, answer, taken);
             return Ok(Some(value));
         }
@@ -382,7 +391,7 @@ where
 
     fn draw(
         &self,
-        step: u32,
+        (step, old): (u32, u32),
         cut: &Cut,
         notice: Option<Notice>,
         submitted: Option<(u32, &Hit)>,
@@ -390,6 +399,7 @@ where
         let choices = Choices {
             session: self.asking.session(),
             step,
+            old,
             cut,
             notice,
             placed: Cell::new(false),
@@ -419,16 +429,19 @@ fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, standing: &Standing) -> 
         return Verdict::Redraw((wire != HERE).then_some(Notice::Outdated));
     };
     let answer = seal.answer(hit, &token);
-    if token.step == standing.step && token.part != LINK {
+    let here = token.step == standing.step;
+    if here && standing.way == Way::Answered && session.was_answered(answer) {
+        Verdict::Old(token, answer)
+    } else if here && token.part != LINK {
         Verdict::Find(token.part, answer)
-    } else if token.step == standing.step
-        && let Some(value) = K::open(&token)
-    {
+    } else if here && let Some(value) = K::open(&token) {
         Verdict::Take(value, answer, to_write(session, answer, &token))
     } else if answer == standing.applied {
         Verdict::Redraw(None)
-    } else {
+    } else if here {
         Verdict::Redraw(Some(Notice::Outdated))
+    } else {
+        Verdict::Old(token, answer)
     }
 }
 

@@ -49,8 +49,8 @@ use crate::hit::Hit;
 use crate::journal::recording::Completed;
 use crate::journal::{Taken, Verb};
 use crate::reply::{Back, Reply};
-use crate::session::Session;
-use crate::step::Answered;
+use crate::session::{Session, Talk, Way};
+use crate::step::{Answered, OldPages};
 
 /// One visitor's requests, one after the other: what a session function is given.
 ///
@@ -161,6 +161,7 @@ impl Request {
             // It has the id that it was given then.
             return Ok(());
         }
+        self.commit();
         let answer = self.session.talk(|talk| talk.applied);
         self.session.core.rotate(&self.session, answer);
         let session = self.session.clone();
@@ -170,6 +171,35 @@ impl Request {
             }
         });
         Ok(())
+    }
+
+    /// What a new answer to the page that is shown next does once it is an old one: for this page in place of
+    /// [`Server::old_pages`](crate::Server::old_pages). [`Branch`](OldPages::Branch) and [`Rewind`](OldPages::Rewind)
+    /// are as [`Refuse`](OldPages::Refuse) without a journal.
+    ///
+    /// ```
+    /// use continuity::OldPages;
+    /// use continuity::prelude::*;
+    ///
+    /// async fn exam(mut req: Request) -> Result<()> {
+    ///     req.old_pages(OldPages::Refuse);
+    ///     let first: bool = req.confirm("Is the earth flat?").await?;
+    ///     # let _ = first;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn old_pages(&mut self, policy: OldPages) -> &mut Self {
+        self.session.queue.lock().extra().old_pages = Some(policy);
+        self
+    }
+
+    /// From here on nobody goes back: answers to pages before this point, and to those of other branches, are told so. With
+    /// a journal; without one no old page is gone on from anyway, unless a policy says so.
+    ///
+    /// What is final stands before it: the payment, the submitted exam. [`rotate_id`](Self::rotate_id) does it too.
+    pub fn commit(&mut self) -> &mut Self {
+        self.session.commit();
+        self
     }
 
     /// The program's own state of this type, given by [`Server::app`](crate::Server::app). Owned: it can go into
@@ -239,20 +269,20 @@ impl Request {
         let kept = {
             let mut state = session.queue.lock();
             if let Some(extra) = state.peek_extra() {
-                extra.preface = None;
+                (extra.preface, extra.old_pages) = (None, None);
                 hit.reply.out = std::mem::take(&mut extra.between);
             }
             state.tidy();
-            state.talk.current = Some(hit);
-            state.talk.step += 1;
-            state.talk.applied = answer;
-            if let Some(taken) = taken {
-                let step = state.talk.step;
-                if let Some(tape) = state.peek_extra().and_then(|extra| extra.tape.as_mut()) {
-                    tape.grown = true;
-                    tape.take(Box::new(Taken { step, ..*taken }));
-                    tape.secrets = secret::collected();
-                }
+            let Talk { current, step, applied, way, .. } = &mut state.talk;
+            (*current, *applied, *way, *step) = (Some(hit), answer, Way::Ordinary, *step + 1);
+            if let Some(taken) = taken
+                && let Some(tape) = state.peek_extra().and_then(|extra| extra.tape.as_mut())
+            {
+                tape.grown = true;
+                let step = tape.next_step();
+                tape.take(Box::new(Taken { step, ..*taken }));
+                tape.secrets = secret::collected();
+                state.talk.step = step;
             }
             std::mem::take(&mut state.talk.kept)
         };

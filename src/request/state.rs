@@ -80,8 +80,16 @@ impl<T: Default + Serialize + DeserializeOwned> Shared<'_, T> {
     pub fn get(&self) -> Result<T, Error> {
         let mut state = self.request.session.queue.lock();
         let version = state.peek_extra().and_then(|extra| {
-            let shared = extra.shared.iter().find(|(name, _)| name == type_name::<T>());
-            shared.map(|(_, version)| version.clone())
+            let name = type_name::<T>();
+            let at = extra.shared.iter().position(|(known, _)| known == name);
+            let version = at.map(|at| &*extra.shared[at].1);
+            if let Some(then) = extra.tape.as_mut().and_then(|tape| tape.look(name, version)) {
+                match at {
+                    Some(at) => extra.shared[at].1 = then,
+                    None => extra.shared.push((name.to_owned(), then)),
+                }
+            }
+            extra.shared.iter().find(|(known, _)| known == name).map(|(_, version)| version.clone())
         });
         drop(state);
         version.map_or_else(|| Ok(T::default()), |version| read(version))

@@ -7,10 +7,11 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::end::{Ending, panic_text};
 use super::queue::{Asked, Message, Rest, Sent};
-use super::{Parts, Session, Task, watch};
+use super::{Parts, Session, Task, Way, watch};
 use crate::error::Error;
 use crate::hit::Hit;
 use crate::journal::inside;
+use crate::journal::turning::After;
 use crate::log::Line;
 use crate::reply::Ready;
 use crate::request::Request;
@@ -63,7 +64,7 @@ impl Session {
     }
 
     #[cold]
-    fn run_elsewhere(self: &Arc<Self>, task: Task) {
+    pub(crate) fn run_elsewhere(self: &Arc<Self>, task: Task) {
         let session = self.clone();
         let mut task = Some(task);
         self.core.runtime.spawn(poll_fn(move |cx| {
@@ -87,7 +88,7 @@ impl Session {
         let fleeting = self.talk(|talk| {
             talk.current = Some(hit);
             talk.step = 1;
-            talk.fleeting
+            talk.way == Way::Fleeting
         });
         if !fleeting {
             self.open_tape();
@@ -118,12 +119,8 @@ impl Session {
             catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(&mut Context::from_waker(&waker))))
         };
         let ending = match polled {
-            Ok(Poll::Pending) if journaled && self.look_after() => {
-                self.bury(task);
-                self.quarantine();
-                return None;
-            }
             Ok(Poll::Pending) => {
+                let task = if journaled { self.go_after(task)? } else { task };
                 let (rest, stranded) = self.queue.rest(task);
                 self.hand_back(stranded);
                 return self.leave(rest);
@@ -133,6 +130,19 @@ impl Session {
         };
         self.bury(task);
         self.end(ending);
+        None
+    }
+
+    /// The task again, if the session can rest where it is.
+    fn go_after(self: &Arc<Self>, task: Task) -> Option<Task> {
+        match self.look_after() {
+            After::Rests => return Some(task),
+            After::Turns => self.turn(task),
+            After::Diverged => {
+                self.bury(task);
+                self.quarantine();
+            }
+        }
         None
     }
 
@@ -173,7 +183,9 @@ impl Session {
         }
         let (ready, page) = hit.finish(&self.core.frames, keep);
         if let Some(page) = page {
-            let kept = self.core.kept.keep(self.serial, page);
+            // Who asks for an old page gets it, however large.
+            let sought = self.queue.lock().peek_extra().is_some_and(|extra| extra.branches.is_some());
+            let kept = self.core.kept.keep(self.serial, page, sought);
             self.talk(|talk| talk.kept = kept);
         }
         ready

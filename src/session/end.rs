@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::Session;
+use super::{Session, Way};
 use crate::error::{BoxError, Chain, Error};
 use crate::hit::Hit;
 use crate::journal;
@@ -27,11 +27,17 @@ impl Session {
     pub(super) fn end(self: &Arc<Self>, ending: Ending) {
         self.core.release_address(self);
         if !matches!(ending, Ending::Killed) && self.is_replaying() {
+            if matches!(ending, Ending::Returned(Ok(())))
+                && self.tape(|tape| tape.has_come_to_its_end()) == Some(true)
+            {
+                return self.show_end();
+            }
             // It did not come to its end when this was recorded.
             self.diverge("the program came to its end");
             return self.quarantine();
         }
         self.hand_back(self.queue.close_running());
+        self.bury_branches();
         let current = self.talk(|talk| talk.current.take());
         let place = self.talk(|talk| talk.place);
         match ending {
@@ -51,11 +57,15 @@ impl Session {
 
     /// The function returned: its last page can be repeated for a while.
     fn lay_to_rest(self: &Arc<Self>, current: Option<Box<Hit>>) {
-        let (applied, fleeting) = self.talk(|talk| (talk.applied, talk.fleeting));
+        let (applied, fleeting) = self.talk(|talk| (talk.applied, talk.way == Way::Fleeting));
         let ready = current.map(|hit| {
             self.seal(&hit);
             self.finish(hit, applied.is_some())
         });
+        if self.leaves_branch() {
+            self.forget();
+            return self.release_last(ready);
+        }
         // A tombstone stands before anyone can ask for it.
         self.queue.end();
         if fleeting || !self.core.table.linger(self, &self.core) {
@@ -93,7 +103,10 @@ impl Session {
             return self.queue.end();
         }
         let why = self.tape(|tape| tape.diverged.take()).flatten();
-        self.core.quarantine(self, why.as_deref().unwrap_or("it does not do what it did"));
+        let why = why.as_deref().unwrap_or("it does not do what it did");
+        if !self.turn_failed(why) {
+            self.core.quarantine(self, why);
+        }
     }
 
     /// Writes a failure to the log; returns the id it has there.
@@ -117,7 +130,7 @@ impl Session {
     }
 
     /// Hits that a closed queue held go back to the mapper.
-    pub(super) fn hand_back(self: &Arc<Self>, left: impl IntoIterator<Item = Box<Hit>>) {
+    pub(crate) fn hand_back(self: &Arc<Self>, left: impl IntoIterator<Item = Box<Hit>>) {
         for mut hit in left {
             hit.reply.defer();
             let core = self.core.clone();

@@ -27,17 +27,30 @@ impl KeptPages {
         KeptPages { store: Mutex::default(), page, all }
     }
 
-    /// Keeps the session's page in place of its last one. A page that is too large is not kept.
-    pub(crate) fn keep(&self, session: u64, page: Kept) -> bool {
+    /// Keeps the session's page in place of its last one. A page that is too large is not kept, unless it is `sought`.
+    pub(crate) fn keep(&self, session: u64, page: Kept, sought: bool) -> bool {
+        self.put(session, Arc::new(page), sought)
+    }
+
+    /// Takes the session's page away, to be put back.
+    pub(crate) fn take(&self, session: u64) -> Option<Arc<Kept>> {
+        let mut store = self.store.lock().expect("no code panics while it holds the kept pages");
+        let page = store.pages.get(&session).map(|(_, page)| page.clone());
+        store.remove(session);
+        page
+    }
+
+    /// Keeps a page that was kept before.
+    pub(crate) fn put(&self, session: u64, page: Arc<Kept>, sought: bool) -> bool {
         let mut store = self.store.lock().expect("no code panics while it holds the kept pages");
         store.remove(session);
-        if page.bytes() > self.page {
+        if page.bytes() > self.page && !sought {
             return false;
         }
         let number = store.next;
         store.next += 1;
         store.bytes += page.bytes();
-        store.pages.insert(session, (number, Arc::new(page)));
+        store.pages.insert(session, (number, page));
         store.order.push_back((session, number));
         while store.bytes > self.all {
             store.forget_oldest();
@@ -94,7 +107,7 @@ mod tests {
     fn the_oldest_pages_go_first_and_the_store_stays_within_its_bytes() {
         let kept = KeptPages::new(100, 250);
         for session in 0..10 {
-            assert!(kept.keep(session, page(100)));
+            assert!(kept.keep(session, page(100), false));
         }
         assert!(kept.get(7).is_none());
         assert!(kept.get(8).is_some() && kept.get(9).is_some());
@@ -104,9 +117,9 @@ mod tests {
     fn a_session_has_one_page_and_a_large_one_is_not_kept() {
         let kept = KeptPages::new(100, 250);
         for _ in 0..1000 {
-            assert!(kept.keep(1, page(60)));
+            assert!(kept.keep(1, page(60), false));
         }
-        assert!(!kept.keep(1, page(101)));
+        assert!(!kept.keep(1, page(101), false));
         assert!(kept.get(1).is_none(), "the page before is not this page");
         assert!(kept.store.lock().expect("not poisoned").order.len() < 40);
     }

@@ -19,9 +19,10 @@ use crate::engine::Core;
 use crate::error::BoxError;
 use crate::hit::Hit;
 use crate::journal::tape::Tape;
+use crate::journal::turning::Branches;
 use crate::mapper::key::VisitorId;
 use crate::reply::Preface;
-use crate::step::Answered;
+use crate::step::{Answered, OldPages};
 use queue::{Load, Message, Queue, Sent};
 
 /// A session's running function.
@@ -37,8 +38,14 @@ impl Load for Parts {
     type Rare = Rare;
 
     fn is_spare(rare: &Rare) -> bool {
-        let Rare { preface, between, address, tape, shared } = rare;
-        preface.is_none() && between.is_empty() && address.is_none() && tape.is_none() && shared.is_empty()
+        let Rare { preface, between, address, tape, shared, branches, old_pages } = rare;
+        preface.is_none()
+            && between.is_empty()
+            && address.is_none()
+            && tape.is_none()
+            && shared.is_empty()
+            && branches.is_none()
+            && old_pages.is_none()
     }
 
     fn defer(hit: &mut Box<Hit>) {
@@ -65,13 +72,23 @@ pub(crate) struct Talk {
     pub(crate) flow: u16,
     /// There is a page in the store of kept pages.
     pub(crate) kept: bool,
-    /// Ends when it asks for its second hit.
-    pub(crate) fleeting: bool,
+    pub(crate) way: Way,
+}
+
+/// What is particular to a session that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Ordinary,
+    /// It ends when it asks for its second hit.
+    Fleeting,
+    /// Its page was answered before, on other branches.
+    Answered,
 }
 
 impl Talk {
-    fn new(flow: u16, place: &'static Location<'static>) -> Self {
-        Talk { current: None, place, applied: Answered::NONE, step: 0, flow, kept: false, fleeting: false }
+    pub(crate) fn new(flow: u16, place: &'static Location<'static>) -> Self {
+        let (applied, way) = (Answered::NONE, Way::Ordinary);
+        Talk { current: None, place, applied, step: 0, flow, kept: false, way }
     }
 }
 
@@ -88,6 +105,10 @@ pub(crate) struct Rare {
     pub(crate) tape: Option<Box<Tape>>,
     /// What the branches of the session share: the last version of each, by its type's name.
     pub(crate) shared: Vec<(String, Vec<u8>)>,
+    /// Its branches, if it has more than one.
+    pub(crate) branches: Option<Box<Branches>>,
+    /// What new answers to the page that is shown do once it is old.
+    pub(crate) old_pages: Option<OldPages>,
 }
 
 /// One running coroutine. About 140 bytes and its future while it waits.
@@ -163,6 +184,11 @@ impl Session {
             }
             talk.current.is_some()
         })
+    }
+
+    /// What tokens of the page that is shown say of answers to it once it is old.
+    pub(crate) fn old_bits(&self) -> u32 {
+        OldPages::bits(self.queue.lock().peek_extra().and_then(|extra| extra.old_pages))
     }
 
     pub(crate) fn send(&self, message: Message<Box<Hit>>) -> Sent<Parts> {

@@ -216,6 +216,16 @@ impl<L: Load> Queue<L> {
         }
     }
 
+    /// The runner goes on elsewhere, and not on the time of the connection that brought the hit.
+    pub(crate) fn run_on(&self) {
+        let mut state = self.lock();
+        (state.runner, state.answered) = (Runner::Spawned, false);
+        L::defer_in_hand(&mut state.talk);
+        if let Some(hit) = &mut state.first {
+            L::defer(hit);
+        }
+    }
+
     /// A hit is being answered: a connection that runs the task is to be let go before the next one.
     pub(crate) fn answered(&self) {
         self.lock().answer();
@@ -275,6 +285,24 @@ impl<L: Load> State<L> {
     /// See [`Queue::answered`].
     pub(crate) fn answer(&mut self) {
         self.answered = self.runner == Runner::Inline;
+    }
+
+    /// Puts a hit before all that wait.
+    pub(crate) fn put_first(&mut self, mut hit: L::Hit) {
+        L::defer(&mut hit);
+        if let Some(second) = self.first.replace(hit) {
+            self.rare().more.push_front(second);
+        }
+    }
+
+    /// Takes the first hit that waits.
+    pub(crate) fn take_first(&mut self) -> Option<L::Hit> {
+        self.pop()
+    }
+
+    /// The task, whichever it is now, stands at a verb that asks for a hit.
+    pub(crate) fn waits(&mut self) {
+        self.asking = true;
     }
 
     /// It ends, and that is decided.

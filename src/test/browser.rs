@@ -145,8 +145,8 @@ impl Browser {
         Self::with(self.client.other())
     }
 
-    /// Puts another server in the place of this one's, as after a restart. Cookies, pages and history stay. The server
-    /// that was there is gone when its last browser has been restarted.
+    /// Puts another server in the place of this one, for all browsers and tabs that are its clients, as after a restart.
+    /// Cookies, pages and history stay.
     ///
     /// # Panics
     /// If the server cannot start.

@@ -23,7 +23,7 @@ pub(super) const PORT: u16 = 49152;
 /// Cheap to clone: the server and the cookies are shared.
 #[derive(Clone)]
 pub(super) struct Client {
-    server: Option<Arc<Owned>>,
+    server: Arc<Mutex<Option<Arc<Owned>>>>,
     jar: Arc<Mutex<Jar>>,
     /// What goes with every request.
     pub(super) headers: HeaderMap,
@@ -38,14 +38,15 @@ impl Client {
         Self::of(start(server))
     }
 
-    /// Another server in the place of this one.
+    /// Another server in the place of this one, for all who are its clients.
     #[track_caller]
     pub(super) fn restart(&mut self, mut server: Server) {
         // Time that was passed by `wait` has passed for the next one too.
-        server.wall = Some(self.server().0.0.clock.micros());
+        server.wall = Some(self.core().clock.micros());
+        let mut slot = self.slot();
         // The one that was there has written all it had, if nobody else holds it.
-        self.server = None;
-        self.server = Some(start(server));
+        *slot = None;
+        *slot = Some(start(server));
     }
 
     pub(super) fn sessions(&self) -> usize {
@@ -53,23 +54,27 @@ impl Client {
     }
 
     /// What the parts of the server share.
-    pub(super) fn core(&self) -> &Arc<Core> {
-        &self.server().0.0
+    pub(super) fn core(&self) -> Arc<Core> {
+        self.server().0.0.clone()
     }
 
-    fn server(&self) -> &Arc<Owned> {
-        self.server.as_ref().expect("taken only while it is replaced")
+    fn slot(&self) -> MutexGuard<'_, Option<Arc<Owned>>> {
+        self.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn server(&self) -> Arc<Owned> {
+        self.slot().clone().expect("a server that cannot start fails its test")
     }
 
     /// Another visitor of the same server.
     pub(super) fn other(&self) -> Self {
-        Client { rehearses: self.rehearses, ..Self::of(self.server().clone()) }
+        Client { rehearses: self.rehearses, server: self.server.clone(), ..Self::of(self.server()) }
     }
 
     fn of(server: Arc<Owned>) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
         Client {
-            server: Some(server),
+            server: Arc::new(Mutex::new(Some(server))),
             jar: Arc::default(),
             headers: HeaderMap::new(),
             address,

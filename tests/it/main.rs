@@ -2,6 +2,7 @@
 //!
 //! Tests of the contract are named by its line (`line_03_…`), those of its reliability by their number (`r11_…`).
 
+mod back;
 mod bare;
 mod built_in;
 mod cancel;

@@ -117,7 +117,7 @@ async fn line_14_wizard_goes_on() {
     ada.again().submit().await;
     ada.again().submit().await.shows("Grace (ada@example.org) wants").shows("By the window.");
     ada.again().click("Book").await.shows("Thank you, Grace!").shows("The number of your booking is");
-    ada.again().back().click("Book").await.status(410).shows("expired");
+    ada.again().back().click("Book").await.shows("Thank you, Grace!");
 }
 
 #[tokio::test]

@@ -10,11 +10,11 @@ use std::panic::Location;
 use siphasher::sip::SipHasher13;
 
 mod outside;
-mod past;
+pub(crate) mod tree;
 
 pub(crate) use outside::Standing;
 
-use super::entry::{Blob, Effect, Entry, FORMAT, Outcome, Taken, Verb};
+use super::entry::{Blob, Effect, Ending, Entry, FORMAT, Outcome, Taken, Verb};
 use super::headers::{Fields, Played};
 use super::store::{Change, Chunk};
 use crate::mapper::key::VisitorId;
@@ -62,6 +62,20 @@ pub(crate) struct Tape {
     checkpoints: VecDeque<(u64, u32)>,
     /// What `restore_or` gives back.
     restored: Option<Blob>,
+    /// Answers that were given before to the page where the session is, on other branches.
+    pub(crate) answered: Vec<u64>,
+    /// The steps at the ends of other branches that somebody may go on from.
+    pub(crate) ends: Vec<u32>,
+    /// The highest number of a step, on all branches.
+    pub(crate) top: u32,
+    /// The session was brought to this page by an answer to it: what that means, if it is taken.
+    pub(crate) turned: Option<Turn>,
+    /// What is shared by all branches, as it was left.
+    pub(crate) latest: Vec<(String, Vec<u8>)>,
+    /// A hash of each shared value as this branch knows it.
+    known: Vec<(String, u64)>,
+    /// Effects that were recorded since the session came into memory, on all branches.
+    pub(crate) effects: u32,
     /// Values of secrets that the program has read in this step.
     pub(crate) secrets: Vec<String>,
     /// Which program wrote what is replayed, and which one runs.
@@ -104,6 +118,15 @@ pub(crate) struct Tape {
     what: String,
 }
 
+/// What it means that an answer to an earlier page is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// The session goes on from the page of this step; the branch that it was on stays.
+    Branch(u32),
+    /// What came after the page is no part of the past.
+    Rewind,
+}
+
 /// What a verb that asks for a hit meets.
 pub(crate) enum Met {
     /// Nothing of the past: it waits for the next hit.
@@ -126,6 +149,11 @@ impl Tape {
         tape
     }
 
+    /// The tape of a session that is in the store; the number of its next entry.
+    fn begun(next: u64, build: u64) -> Tape {
+        Tape { build, build_then: build, begun: true, first: next, ..Tape::default() }
+    }
+
     /// Whether what happens now has happened before.
     pub(crate) fn is_replaying(&self) -> bool {
         !self.past.is_empty()
@@ -144,6 +172,41 @@ impl Tape {
             && self.changes.is_empty()
             && self.unwritten == 0
             && !(self.strayed || self.told || self.broken || self.stays)
+    }
+
+    /// Whether an answer to the page where the session is was given before.
+    pub(crate) fn was_answered(&self, answer: u64) -> bool {
+        self.answered.contains(&answer)
+    }
+
+    /// The number of the next step.
+    pub(crate) fn next_step(&self) -> u32 {
+        self.top + 1
+    }
+
+    /// Whether the session can be brought from here to another page.
+    pub(crate) fn turns(&self) -> bool {
+        let leaves = self.told || self.stays || self.broken || self.diverged.is_some();
+        self.begun && !self.is_replaying() && !self.strayed && !self.rehearses && !leaves
+    }
+
+    /// Another branch has recorded what is before this entry.
+    pub(crate) fn goes_on_at(&mut self, next: u64, top: u32) {
+        debug_assert_eq!(self.count, 0, "what rests is written");
+        (self.first, self.top) = (next, top);
+    }
+
+    /// Nobody goes back behind this: there are no other branches from here on.
+    pub(crate) fn commit(&mut self) {
+        if !self.is_replaying() {
+            self.push(&Entry::Commit);
+            self.ends.clear();
+        }
+    }
+
+    /// Whether what is replayed ends here as programs do.
+    pub(crate) fn has_come_to_its_end(&self) -> bool {
+        matches!(self.past.front(), Some((_, Entry::End { how: Ending::Returned })))
     }
 
     /// When the last input came.
@@ -173,6 +236,15 @@ impl Tape {
 
     /// A hit was taken: the next step begins.
     pub(crate) fn take(&mut self, taken: Box<Taken>) {
+        match self.turned.take() {
+            Some(Turn::Branch(to)) => self.push(&Entry::Turned { to }),
+            Some(Turn::Rewind) => {
+                self.push(&Entry::Cut { to: self.good, why: "the visitor went back".to_owned() });
+            }
+            None => {}
+        }
+        self.answered.clear();
+        self.top = self.top.max(taken.step);
         self.now = taken.at;
         self.begin_step();
         self.taken = Some((self.fresh.len(), taken));
@@ -329,6 +401,7 @@ impl Tape {
         loop {
             match self.past.pop_front()? {
                 (_, Entry::Program { build, .. }) => self.build_then = build,
+                (_, Entry::Commit) => {}
                 next => return Some(next),
             }
         }

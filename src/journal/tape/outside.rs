@@ -3,6 +3,7 @@
 use super::{Diverged, Place, Tape};
 use crate::journal::entry::{Blob, Effect, Entry, Outcome, Taken};
 use crate::journal::headers::Fields;
+use crate::journal::stable_hash;
 
 /// Steps before a checkpoint that stay.
 const REACHABLE: u32 = 20;
@@ -83,6 +84,7 @@ impl Tape {
     /// Records what came of an effect.
     pub(crate) fn record_effect(&mut self, effect: Effect, result: Outcome, at: i64) {
         self.now = at;
+        self.effects += 1;
         self.push(&Entry::Done { effect, result, at });
     }
 
@@ -120,15 +122,53 @@ impl Tape {
         }
     }
 
+    /// What another branch had made of the shared value, where the program looked at it then; now it is written down if
+    /// this branch does not know it.
+    pub(crate) fn look(&mut self, name: &str, version: Option<&[u8]>) -> Option<Vec<u8>> {
+        while let Some((_, Entry::Program { .. } | Entry::Commit)) = self.past.front() {
+            if let Some((_, Entry::Program { build, .. })) = self.past.pop_front() {
+                self.build_then = build;
+            }
+        }
+        if let Some((_, Entry::Saw { name: then, .. })) = self.past.front() {
+            if then != name {
+                return None;
+            }
+            let Some((_, Entry::Saw { version, .. })) = self.pop() else { return None };
+            self.know(name, &version.0);
+            return Some(version.0);
+        }
+        let version = version.filter(|_| !self.is_replaying())?;
+        let hash = stable_hash(version);
+        if self.known.iter().all(|known| (&*known.0, known.1) != (name, hash)) {
+            self.push(&Entry::Saw { name: name.to_owned(), version: Blob(version.to_owned()) });
+            self.know(name, version);
+        }
+        None
+    }
+
+    /// This branch knows the shared value as it is now.
+    pub(super) fn know(&mut self, name: &str, version: &[u8]) {
+        let hash = stable_hash(version);
+        match self.known.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => *known = hash,
+            None => self.known.push((name.to_owned(), hash)),
+        }
+    }
+
     /// Records a version of what is shared, or returns the one that was recorded then.
     pub(crate) fn share(&mut self, name: &str, version: Vec<u8>, place: Place) -> Result<Vec<u8>, Diverged> {
         self.under_way = true;
+        self.know(name, &version);
         match self.pop() {
             None => {
                 self.push(&Entry::Shared { name: name.to_owned(), version: Blob(version.clone()) });
                 Ok(version)
             }
-            Some((_, Entry::Shared { name: then, version })) if then == name => Ok(version.0),
+            Some((_, Entry::Shared { name: then, version })) if then == name => {
+                self.know(name, &version.0);
+                Ok(version.0)
+            }
             Some((_, other)) => {
                 self.diverge(place, &format!("changes the shared {name}"), &other.to_string())
             }
