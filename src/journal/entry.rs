@@ -69,6 +69,8 @@ pub(crate) enum Entry {
     Turned { to: u32 },
     /// Nobody goes back to what was before this.
     Commit,
+    /// The program was past this change of its code when it came here.
+    Patched { name: String },
     /// The session was told to end.
     Told,
     /// What was written from entry `to` on is no part of the past: its step failed, or cannot be replayed.
@@ -288,6 +290,7 @@ impl fmt::Display for Entry {
             Entry::Saw { name, version } => write!(f, "looks at the shared {name}: {version:?}"),
             Entry::Checkpoint { state, .. } => write!(f, "checkpoint: {state:?}"),
             Entry::Turned { to } => write!(f, "goes on from the page of step {to}"),
+            Entry::Patched { name } => write!(f, "is past the change {name:?}"),
             Entry::Commit => f.write_str("commits: there is no way back"),
             Entry::Told => f.write_str("told to end"),
             Entry::Cut { to, why } => write!(f, "goes back to entry {to}: {why}"),

@@ -295,6 +295,11 @@ impl<L: Load> State<L> {
         }
     }
 
+    /// The first hit that waits.
+    pub(crate) fn peek_first(&mut self) -> Option<&mut L::Hit> {
+        self.first.as_mut()
+    }
+
     /// Takes the first hit that waits.
     pub(crate) fn take_first(&mut self) -> Option<L::Hit> {
         self.pop()

@@ -40,6 +40,7 @@ mod sessions;
 #[cfg(feature = "sqlite")]
 mod stores;
 mod tidy;
+mod upgrading;
 mod upload_limits;
 mod uploading;
 mod uploads;
