@@ -214,11 +214,14 @@ impl Core {
             session = %session.name(), why = %Line(why),
             "a session cannot be rebuilt and is quarantined: `continuity journal show` has what is known of it"
         );
-        self.put_away(session).into_iter().for_each(|hit| self.tell_lost(hit));
+        self.put_away(session).for_each(|hit| self.tell_lost(hit));
     }
 
     /// The session leaves memory for good, and what is known of it stays. Gives back the hits that wait for it.
-    pub(super) fn put_away(self: &Arc<Self>, session: &Arc<Session>) -> Vec<Box<Hit>> {
+    pub(super) fn put_away(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+    ) -> impl Iterator<Item = Box<Hit>> + use<> {
         let hits = session.queue.close_running();
         session.talk(|talk| drop(talk.current.take()));
         session.tape(|tape| tape.stays = true);
@@ -235,7 +238,7 @@ impl Core {
             ..Submission::default()
         };
         self.journal().submit(submission, self.clock.now());
-        hits
+        hits.into_iter()
     }
 
     /// Where the visitor was cannot be restored; a link leads on. The page may get lost on its way, so it comes again

@@ -215,7 +215,7 @@ impl Session {
 
 impl crate::server::Server {
     /// Replays all sessions of the journal on this build, and says which of them replay clean, which diverge and where.
-    /// Nothing is written, no effect is tried, nobody is served: for the new version of a program, before it takes the
+    /// Nothing is recorded, no effect is tried, nobody is served: for the new version of a program, before it takes the
     /// place of the old one, on a copy of the journal (`continuity journal backup`).
     ///
     /// ```

@@ -44,6 +44,7 @@ mod upgrading;
 mod upload_limits;
 mod uploading;
 mod uploads;
+mod versions;
 
 #[path = "../system/folder.rs"]
 mod folder;
