@@ -104,13 +104,7 @@ impl Reader {
     fn load_once(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
         let conn = self.connection()?;
         let cannot = |error| failed(format!("read session {session:x}"), error);
-        // One state of the file for its row; its steps do not change.
-        let tip = self.heads().tip(session).copied();
-        let snapshot = conn.unchecked_transaction().map_err(cannot)?;
-        let row = self.rows(&conn, SESSION, &[&session.cast_signed()])?.pop().transpose()?;
-        let mut row = row.ok_or_else(|| damaged(session, "it is not there"))?;
-        row.follow(tip.as_ref());
-        drop(snapshot);
+        let row = self.row(&conn, session)?.ok_or_else(|| damaged(session, "it is not there"))?;
         let mut shelf = self.shelf().map_err(cannot)?;
         let steps = steps(shelf.showing(row.last).map_err(cannot)?, &row)?;
         self.pool().shelves.push(shelf);
@@ -315,4 +309,26 @@ fn verified(row: &Row, steps: Vec<Step>, sums: &Sums) -> Result<Vec<Chunk>, Stor
         return Err(damaged(session, "its chunks are not those that its row tells of"));
     }
     Ok(chunks)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    /// Preparing costs more than finding.
+    #[test]
+    fn a_statement_is_prepared_once_for_all_visitors() {
+        let path = std::env::temp_dir().join(format!("continuity-read-{}", std::process::id()));
+        drop(schema::to_write(&path).expect("a journal is made"));
+        let conn = schema::to_read(&path).expect("it opens");
+        let mut statement = conn.prepare(NEWEST).expect("it is a statement");
+        for visitor in 0..3_u8 {
+            let mut rows = statement.query(([visitor; 16], 0, 0, i64::MAX)).expect("it is asked");
+            assert!(rows.next().expect("it is answered").is_none());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        std::fs::remove_file(&path).expect("it is there");
+    }
 }
