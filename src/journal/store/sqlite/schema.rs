@@ -36,6 +36,19 @@ CREATE INDEX sessions_due ON sessions (due) WHERE due IS NOT NULL;
 CREATE INDEX sessions_wake ON sessions (wake) WHERE wake IS NOT NULL;
 ";
 
+/// Copies of what sessions have on their tapes: see `packed.rs`. Journals that were made before lack them. Triggers remove what
+/// is out of date, so that programs of before do so as well.
+const PACKED: &str = "
+CREATE TABLE IF NOT EXISTS packed (
+    session INTEGER PRIMARY KEY, first INTEGER NOT NULL, next INTEGER NOT NULL, last INTEGER NOT NULL,
+    chain INTEGER NOT NULL, sum INTEGER NOT NULL, entries BLOB NOT NULL
+);
+CREATE TRIGGER IF NOT EXISTS packed_trimmed AFTER DELETE ON steps
+BEGIN DELETE FROM packed WHERE session = OLD.session; END;
+CREATE TRIGGER IF NOT EXISTS packed_forgotten AFTER DELETE ON sessions
+BEGIN DELETE FROM packed WHERE session = OLD.id; END;
+";
+
 /// How long one connection waits for another, or for a program that looks into the file.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -65,6 +78,7 @@ pub(super) fn to_write(path: &Path) -> Result<Connection, Error> {
     if empty {
         create(&conn).map_err(|error| not_opened(path, error))?;
     }
+    conn.execute_batch(PACKED).map_err(|error| not_opened(path, error))?;
     Ok(conn)
 }
 
