@@ -93,7 +93,9 @@ impl Tape {
     pub(crate) fn of(chunks: &[Chunk], build: u64) -> Result<(Tape, Box<Taken>), StoreError> {
         let mut past = Past::default();
         for chunk in chunks {
-            for (entry, number) in Entry::read_all(chunk)?.into_iter().zip(chunk.first..) {
+            let entries = Entry::read_all(chunk)?;
+            past.entries.reserve(entries.len());
+            for (entry, number) in entries.into_iter().zip(chunk.first..) {
                 past.add(number, entry);
             }
         }
