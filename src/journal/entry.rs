@@ -17,6 +17,9 @@ use super::store::{Chunk, Fault, StoreError};
 /// The format's version; a session that says a higher one is refused.
 pub(crate) const FORMAT: u32 = 2;
 
+/// For how many entries there is room at once, whatever a chunk says of their count.
+const ROOM: usize = 1_000;
+
 /// One thing that happened in a session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Entry {
@@ -242,10 +245,10 @@ impl Entry {
             .expect("an entry has nothing that CBOR lacks, and memory takes all bytes");
     }
 
-    /// Entries, one after the other.
-    pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>, BoxError> {
+    /// Entries, one after the other: about so many.
+    pub(super) fn read(bytes: &[u8], room: usize) -> Result<Vec<Entry>, BoxError> {
         let mut reader = minicbor_serde::Deserializer::new(bytes);
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(room);
         while reader.decoder().position() < bytes.len() {
             let entry = Entry::deserialize(&mut reader)?;
             if let Entry::Program { format, .. } = entry
@@ -266,7 +269,8 @@ impl Entry {
             let what = format!("session {session:x}: the entries from {first} on cannot be read: {why}");
             StoreError::new(Fault::Damaged, what)
         };
-        let entries = Entry::read(&chunk.entries).map_err(|error| broken(&error))?;
+        let room = usize::try_from(chunk.count).map_or(ROOM, |count| count.min(ROOM));
+        let entries = Entry::read(&chunk.entries, room).map_err(|error| broken(&error))?;
         if entries.len() as u64 != chunk.count {
             return Err(broken(&format!("there are {}, not {}", entries.len(), chunk.count)));
         }

@@ -317,7 +317,7 @@ impl Journal {
             let why = format!("{} processes died while they rebuilt it", head.deaths);
             return Err(StoreError::new(Fault::Damaged, why));
         }
-        Tape::of(&self.store.load(head.session)?, self.build)
+        Tape::of(&self.store.recall(head.session)?, self.build)
     }
 
     fn slots(&self) -> std::sync::MutexGuard<'_, Vec<usize>> {

@@ -404,7 +404,7 @@ impl Branch {
 impl Core {
     async fn tree_of(self: &Arc<Self>, session: u64) -> Result<Tree, StoreError> {
         let core = self.clone();
-        blocking(move || Tree::of(&core.journal().store.load(session)?)).await
+        blocking(move || Tree::of(&core.journal().store.recall(session)?)).await
     }
 
     /// The page is before a point of no return.

@@ -133,7 +133,7 @@ impl Core {
 
     async fn wind_again(self: &Arc<Self>, session: u64) -> Wound {
         let core = self.clone();
-        blocking(move || Tape::of(&core.journal().store.load(session)?, core.journal().build)).await
+        blocking(move || Tape::of(&core.journal().store.recall(session)?, core.journal().build)).await
     }
 
     /// Replays all sessions that are not over, beside whatever else is there; nothing is written.
@@ -159,7 +159,7 @@ impl Core {
         let flow = u16::try_from(flow).expect("counted when the server was built");
         let (core, session) = (self.clone(), head.session);
         let tapes = blocking(move || {
-            let chunks = core.journal().store.load(session)?;
+            let chunks = core.journal().store.recall(session)?;
             Tree::tapes_to_pages(&chunks, core.journal().build)
         });
         let tapes = match tapes.await {
