@@ -306,7 +306,7 @@ impl fmt::Display for Entry {
 
 impl fmt::Display for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", Moment(self.at), self.method, self.path)?;
+        write!(f, "{} step {}: {} {}", Moment(self.at), self.step, self.method, self.path)?;
         if !self.query.is_empty() {
             write!(f, "?{}", self.query)?;
         }

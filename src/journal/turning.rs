@@ -312,7 +312,7 @@ impl Session {
         if left && !under_way {
             self.settle_on_branch();
         }
-        wishes || (under_way && !self.is_replaying())
+        wishes || (under_way && !self.is_replaying() && self.queue.lock().is_waiting())
     }
 
     fn keep_aside(self: &Arc<Self>, mut branch: Branch) {
@@ -355,9 +355,13 @@ impl Session {
         }
         self.core.kept.remove(self.serial);
         if self.branches(|branches| branches.back.is_some()) == Some(true) {
-            self.go_back_to(None, None);
-        } else {
-            self.queue.end();
+            return self.go_back_to(None, None);
+        }
+        self.queue.end();
+        if self.tape(|tape| tape.rehearses) == Some(false) {
+            // Its other branches could not be gone on from.
+            self.core.table.remove(self);
+            self.end_late();
         }
     }
 

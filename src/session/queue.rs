@@ -305,6 +305,11 @@ impl<L: Load> State<L> {
         self.pop()
     }
 
+    /// Whether the task stands at a verb that asks for a hit.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.asking
+    }
+
     /// The task, whichever it is now, stands at a verb that asks for a hit.
     pub(crate) fn waits(&mut self) {
         self.asking = true;

@@ -233,12 +233,24 @@ impl Tape {
             self.build_then = self.build;
             self.push(&Entry::Program { format: FORMAT, build: self.build });
         }
+        self.settle_turn();
         entry.write(&mut self.fresh);
         self.count += 1;
     }
 
     /// A hit was taken: the next step begins.
     pub(crate) fn take(&mut self, taken: Box<Taken>) {
+        self.settle_turn();
+        self.answered.clear();
+        self.top = self.top.max(taken.step);
+        self.now = taken.at;
+        self.begin_step();
+        self.taken = Some((self.fresh.len(), taken));
+        self.count += 1;
+    }
+
+    /// The session goes on from where it was brought: what comes now happens here.
+    fn settle_turn(&mut self) {
         match self.turned.take() {
             Some(Turn::Branch(to)) => self.push(&Entry::Turned { to }),
             Some(Turn::Rewind) => {
@@ -246,12 +258,6 @@ impl Tape {
             }
             None => {}
         }
-        self.answered.clear();
-        self.top = self.top.max(taken.step);
-        self.now = taken.at;
-        self.begin_step();
-        self.taken = Some((self.fresh.len(), taken));
-        self.count += 1;
     }
 
     /// A hit was taken once more.
