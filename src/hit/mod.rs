@@ -1,5 +1,6 @@
 //! One incoming request with its reply. Dropping it unanswered answers it (503), so each is answered exactly once.
 
+mod shown;
 mod signs;
 
 use std::borrow::Cow;
@@ -37,6 +38,8 @@ pub struct Hit {
     pub(crate) cut: Cut,
     /// It has been worked on for longer than a session may be idle.
     pub(crate) overtime: bool,
+    /// It comes from a form that a session of another label printed: its token counts as none.
+    pub(crate) disowned: bool,
     pub(crate) reply: Reply,
 }
 
@@ -75,6 +78,7 @@ impl Hit {
                 mount: 0,
                 cut: Cut::default(),
                 overtime: false,
+                disowned: false,
                 reply,
             },
         )
@@ -238,6 +242,9 @@ impl Hit {
     ///
     /// Our tokens need no encoding, so they are looked for as they stand.
     pub(crate) fn token(&self) -> Option<&str> {
+        if self.disowned {
+            return None;
+        }
         let of_body = match &self.fields {
             Fields::None => None,
             Fields::Urlencoded => str::from_utf8(&self.body).ok().and_then(token_in),

@@ -89,6 +89,11 @@ impl<'a> Asking<'a> {
         }
     }
 
+    /// Whether it is dropped while it asks.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.request.is_some() && self.place.is_none() && !std::thread::panicking()
+    }
+
     /// The verb fails: it gives nothing up that the failure's report should still name.
     pub(super) fn failed<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
         if result.is_err() {
@@ -136,13 +141,11 @@ pub(super) struct Standing {
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        if let Some(request) =
-            self.request.take().filter(|_| self.place.is_none() && !std::thread::panicking())
+        if self.is_given_up()
+            && let Some(request) = self.request.take()
         {
             request.session.queue.unask();
             request.session.gave_up();
-            // Links of the page that was given up are not links of the next one.
-            request.session.talk(|talk| talk.step += 1);
         }
     }
 }
@@ -175,10 +178,10 @@ impl<'a> Future for Next<'a> {
             let asked = ready!(self.asking.poll(cx));
             let (mut hit, standing) = self.asking.failed(asked)?;
             let session = self.asking.session();
-            match on_printed(session, &hit, standing.applied) {
-                Verdict::Take => {
-                    let taken = self.asking.to_write(Answered::NONE);
-                    return Poll::Ready(Ok(self.asking.taken(hit, Answered::NONE, taken)));
+            match on_printed(session, &hit, &standing) {
+                Verdict::Take(answer) => {
+                    let taken = self.asking.to_write(answer);
+                    return Poll::Ready(Ok(self.asking.taken(hit, answer, taken)));
                 }
                 Verdict::Repeat => {
                     session.queue.answered();
@@ -196,24 +199,32 @@ impl<'a> Future for Next<'a> {
 
 /// What a hit means to a page that was printed.
 enum Verdict {
-    Take,
+    Take(Answered),
     Repeat,
     Notice(Notice),
 }
 
-fn on_printed(session: &Session, hit: &Hit, applied: Answered) -> Verdict {
-    if hit.token().is_none() {
-        // Whatever a link on another site says, the visitor did not say it.
-        let cross = hit.site() == Site::Cross;
-        return if cross { Verdict::Notice(Notice::FromElsewhere) } else { Verdict::Take };
-    }
-    if hit.token() == Some(HERE) {
+fn on_printed(session: &Session, hit: &Hit, standing: &Standing) -> Verdict {
+    // Whatever a link on another site says, the visitor did not say it.
+    let take = |answer| match hit.site() {
+        Site::Same => Verdict::Take(answer),
+        Site::Cross => Verdict::Notice(Notice::FromElsewhere),
+    };
+    let Some(wire) = hit.token() else { return take(Answered::NONE) };
+    if wire == HERE {
         return Verdict::Repeat;
     }
-    match session.core.seal.answer_of(session.serial, hit) {
-        Some(answer) if answer == applied => Verdict::Repeat,
-        _ => Verdict::Notice(Notice::OutdatedPrinted),
+    let seal = &session.core.seal;
+    match seal.open(session.serial, wire).map(|token| (seal.answer(hit, &token), token)) {
+        Some((answer, _)) if answer == standing.applied => Verdict::Repeat,
+        Some((answer, token)) if token.is_printed() && token.step == standing.step => take(answer),
+        _ => on_old_page(),
     }
+}
+
+/// Another answer to a page that is not the current one.
+fn on_old_page() -> Verdict {
+    Verdict::Notice(Notice::OutdatedPrinted)
 }
 
 impl std::fmt::Debug for Next<'_> {

@@ -206,6 +206,15 @@ pub(super) struct Choose<'a, T, F, K> {
 
 impl<T, F, K> Unpin for Choose<'_, T, F, K> {}
 
+impl<T, F, K> Drop for Choose<'_, T, F, K> {
+    fn drop(&mut self) {
+        if self.asking.is_given_up() {
+            // Links of the page that was given up are not links of the next one.
+            self.asking.session().talk(|talk| talk.step += 1);
+        }
+    }
+}
+
 impl<T, F, K> Future for Choose<'_, T, F, K>
 where
     F: Fn(&Choices<'_, T>) -> Markup,
@@ -419,11 +428,11 @@ fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, standing: &Standing) -> 
         return Verdict::Redraw((wire != HERE).then_some(Notice::Outdated));
     };
     let answer = seal.answer(hit, &token);
-    if token.step == standing.step && token.part != LINK {
+    // A form that was printed is none of the page that is chosen on.
+    let current = token.step == standing.step && !token.is_printed();
+    if current && token.part != LINK {
         Verdict::Find(token.part, answer)
-    } else if token.step == standing.step
-        && let Some(value) = K::open(&token)
-    {
+    } else if current && let Some(value) = K::open(&token) {
         Verdict::Take(value, answer, to_write(session, answer, &token))
     } else if answer == standing.applied {
         Verdict::Redraw(None)
