@@ -30,16 +30,11 @@ pub(crate) struct Forms {
 impl Forms {
     /// Whether there may be a form in this text, of which nothing was sent before.
     pub(crate) fn may_be_in(text: &str) -> bool {
-        let mut rest = text;
-        while let Some(at) = rest.find('<') {
-            rest = &rest[at + 1..];
-            if let Some(name) = rest.as_bytes().get(..4)
-                && name.eq_ignore_ascii_case(b"form")
-            {
-                return true;
-            }
-        }
-        false
+        // All pairs of letters at once, without an early end: compilers look at many in one instruction.
+        let (bytes, next) = (text.as_bytes(), text.as_bytes().get(1..).unwrap_or_default());
+        let begins =
+            bytes.iter().zip(next).fold(false, |any, (a, b)| any | ((*a == b'<') & (b | 32 == b'f')));
+        begins && bytes.windows(5).any(|tag| tag[0] == b'<' && tag[1..].eq_ignore_ascii_case(b"form"))
     }
 
     /// Gives the forms of `text`, which follows what was given before, their tokens: `token` writes that of a form by its

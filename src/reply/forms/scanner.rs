@@ -50,13 +50,19 @@ impl Scanner {
     /// Reads on. `found` is told where forms begin: at which byte, just behind their tags.
     pub(crate) fn read(&mut self, text: &[u8], mut found: impl FnMut(usize)) {
         let mut at = 0;
-        while at < text.len() {
-            at += self.skip(&text[at..]);
-            let Some(&byte) = text.get(at) else { return };
+        while let Some(&byte) = text.get(at) {
             at += 1;
-            self.watch(byte);
-            if self.step(byte) {
-                found(at);
+            if self.noscript.is_some() {
+                self.watch(byte);
+            }
+            // Most letters that are not skipped are within tags.
+            if matches!(self.state, State::Tag) {
+                if self.in_tag(byte) {
+                    found(at);
+                }
+            } else {
+                self.step(byte);
+                at += self.skip(&text[at..]);
             }
         }
     }
@@ -67,17 +73,17 @@ impl Scanner {
             State::Lost => return text.len(),
             _ if self.noscript.is_some() => None,
             State::Text => Some(b'<'),
-            State::Tag => self.tag.skips_to(),
             State::Mark(mark) => mark.skips_to(),
             State::Raw => self.raw.skips_to(),
-            State::Open | State::EndOpen => None,
+            State::Tag | State::Open | State::EndOpen => None,
         };
         let found = |until| text.iter().position(|byte| *byte == until).unwrap_or(text.len());
         until.map_or(0, found)
     }
 
-    /// Whether a form's start tag ends here.
-    fn step(&mut self, byte: u8) -> bool {
+    /// With the next letter, where it is not within a tag.
+    #[inline(never)]
+    fn step(&mut self, byte: u8) {
         self.state = match (self.state, byte) {
             (State::Text | State::Open, b'<') => State::Open,
             (State::Open, b'!') => State::Mark(Mark::Begin),
@@ -85,43 +91,44 @@ impl Scanner {
             (State::Open, b'/') => State::EndOpen,
             (State::Open | State::EndOpen, b'a'..=b'z' | b'A'..=b'Z') => {
                 self.tag = Tag::new(matches!(self.state, State::EndOpen));
-                return self.in_tag(byte);
+                self.tag.read(byte);
+                State::Tag
             }
             (State::EndOpen, b'>') | (State::Text | State::Open, _) => State::Text,
             (State::EndOpen, _) => State::Mark(Mark::Bogus),
-            (State::Tag, _) => return self.in_tag(byte),
             (State::Mark(mark), _) => match mark.read(byte, self.is_foreign()) {
                 Marked::In(mark) => State::Mark(mark),
                 Marked::Over => State::Text,
                 Marked::Unclear => State::Lost,
             },
             (State::Raw, _) => return self.in_raw(byte),
-            (State::Lost, _) => State::Lost,
+            (state @ (State::Tag | State::Lost), _) => state,
         };
-        false
     }
 
-    fn in_raw(&mut self, byte: u8) -> bool {
+    fn in_raw(&mut self, byte: u8) {
         match self.raw.read(byte) {
             Read::Over => {
                 self.tag = Tag::end_of(self.raw.element);
-                return self.in_tag(byte);
+                self.in_tag(byte);
             }
             // In SVG and in lists to select from it may be no text.
             Read::Markup if self.is_foreign() || self.select => self.state = State::Lost,
             Read::Markup | Read::Text => {}
         }
-        false
     }
 
+    /// Whether a form's start tag ends here.
+
+    #[inline]
     fn in_tag(&mut self, byte: u8) -> bool {
-        self.state = State::Tag;
         if !self.tag.read(byte) {
+            self.state = State::Tag;
             return false;
         }
         self.state = State::Text;
-        let tag = std::mem::take(&mut self.tag);
-        if tag.ends { self.ended(&tag) } else { self.began(&tag) }
+        let name = self.tag.name;
+        if self.tag.ends { self.ended(name.bytes()) } else { self.began(name.bytes()) }
     }
 
     fn is_foreign(&self) -> bool {
@@ -129,12 +136,12 @@ impl Scanner {
     }
 
     /// An element begins; whether it is a form that gets a token.
-    fn began(&mut self, tag: &Tag) -> bool {
-        let foreign = self.is_foreign();
-        match tag.name.bytes() {
+    fn began(&mut self, name: &[u8]) -> bool {
+        let (foreign, tag) = (self.is_foreign(), &self.tag);
+        match name {
             // What ends there ends by the rules of HTML, that depend on all that is open.
             _ if self.mixed => self.state = State::Lost,
-            name if foreign && MIXED.contains(&name) => self.mixed = !tag.closes,
+            _ if foreign && MIXED.contains(&name) => self.mixed = !tag.closes,
             b"form" => return !foreign && !self.select && tag.is_form_of_ours(),
             b"svg" => self.svg += u32::from(!tag.closes),
             b"math" => self.math += u32::from(!tag.closes),
@@ -143,8 +150,8 @@ impl Scanner {
             b"base" if tag.leads_elsewhere() => self.state = State::Lost,
             b"frameset" | b"plaintext" => self.state = State::Lost,
             // In SVG it is over with that; in HTML within SVG it is not.
-            name if Raw::is(name) && foreign && tag.closes => self.state = State::Lost,
-            name if Raw::is(name) => {
+            _ if foreign && tag.closes && Raw::is(name) => self.state = State::Lost,
+            _ if Raw::is(name) => {
                 self.raw = Raw::of(tag.name);
                 self.state = State::Raw;
             }
@@ -153,14 +160,14 @@ impl Scanner {
         false
     }
 
-    fn ended(&mut self, tag: &Tag) -> bool {
-        match tag.name.bytes() {
+    fn ended(&mut self, name: &[u8]) -> bool {
+        match name {
             b"svg" => self.svg = self.svg.saturating_sub(1),
             b"math" => self.math = self.math.saturating_sub(1),
             b"select" => self.select = false,
             _ => {}
         }
-        self.mixed &= self.is_foreign() && !MIXED.contains(&tag.name.bytes());
+        self.mixed = self.mixed && self.is_foreign() && !MIXED.contains(&name);
         false
     }
 

@@ -58,15 +58,8 @@ impl Tag {
         self.at == At::Name
     }
 
-    /// The sign before which nothing changes.
-    pub(super) fn skips_to(&self) -> Option<u8> {
-        match self.at {
-            At::Value(quote @ 1..) if self.field == Field::Other => Some(quote),
-            _ => None,
-        }
-    }
-
     /// Reads on; whether it is complete.
+    #[inline]
     pub(super) fn read(&mut self, byte: u8) -> bool {
         if byte == b'>' && !matches!(self.at, At::Value(1..)) {
             self.closes = self.at == At::Slash;
