@@ -119,7 +119,6 @@ impl Scanner {
     }
 
     /// Whether a form's start tag ends here.
-
     #[inline]
     fn in_tag(&mut self, byte: u8) -> bool {
         if !self.tag.read(byte) {
