@@ -63,6 +63,7 @@ pub struct Server {
     on_divergence: Divergence,
     frames: Frames,
     pages: Pages,
+    form_tokens: bool,
     limits: Limits,
     #[cfg(feature = "files")]
     files: Option<crate::files::Files>,
@@ -90,6 +91,7 @@ impl Server {
             on_divergence: Divergence::default(),
             frames: Frames::default(),
             pages: Pages::default(),
+            form_tokens: true,
             limits: Limits::default(),
             #[cfg(feature = "files")]
             files: None,
@@ -214,6 +216,14 @@ impl Server {
         self
     }
 
+    /// Whether forms that programs print get tokens by themselves, so that a double click and a reload of what they led to
+    /// are known as such: see `docs/sessions.md`. Default: yes. A flow can have a rule of its own:
+    /// [`Flow::form_tokens`].
+    pub fn form_tokens(mut self, form_tokens: bool) -> Self {
+        self.form_tokens = form_tokens;
+        self
+    }
+
     /// Changes bounds and timeouts: see [`Limits`].
     pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
         change(&mut self.limits);
@@ -283,6 +293,7 @@ impl Server {
         self.check()?;
         // The root first; of the mounts the longest first, so that the first that fits is the right one.
         self.flows[1..].sort_by_key(|flow| std::cmp::Reverse(flow.mount().len()));
+        self.flows.iter_mut().for_each(|flow| flow.default_form_tokens(self.form_tokens));
         let idle_unkept = self.limits.idle;
         let journal = self.open_journal();
         let secret = journal.as_ref().map(Journal::secret);

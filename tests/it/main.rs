@@ -25,6 +25,7 @@ mod mapping;
 mod mistakes;
 mod noticed;
 mod output;
+mod printed;
 #[cfg(feature = "sqlite")]
 mod promises;
 mod properties;
