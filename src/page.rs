@@ -124,6 +124,8 @@ pub enum Notice {
     Received,
     /// A page of its own, with a link to go on: the visitor comes from another site.
     FromElsewhere,
+    /// A page of its own, with a link to go on: what another site sent was received before, or came too late.
+    Returned,
     /// Shown on a first page: what the visitor came from is gone, and was not applied.
     StartedAgain,
     /// A page of its own, with a link to a new beginning: where the visitor was cannot be restored.
@@ -240,6 +242,7 @@ fn notice_text(notice: Notice) -> &'static str {
         Notice::Unrestorable => {
             "Where you were cannot be restored. It is kept for those who look after this site; you can begin anew."
         }
+        Notice::Returned => "This was received before, or it came too late. Nothing was changed now.",
         Notice::FromElsewhere => "You come from another site. Your place here is kept.",
     }
 }

@@ -29,6 +29,8 @@ pub(crate) const PARAM: &str = param!();
 pub(crate) const HERE: &str = "here";
 /// The part of a token that stands for a link, not for a form.
 pub(crate) const LINK: u32 = 0;
+/// In a part's place: who comes by a URL of `return_url`. No token has it.
+pub(crate) const RETURN: u32 = u32::MAX;
 
 /// The session's serial stands in front of the bytes that are signed, and is not sent.
 const SERIAL: usize = 8;
@@ -187,6 +189,11 @@ impl Seal {
         {
             return Answered(token.tag().max(1));
         }
+        self.answer_in_full(hit)
+    }
+
+    /// What tells this hit from one with any other values.
+    pub(crate) fn answer_in_full(&self, hit: &Hit) -> Answered {
         let mut hasher = self.answers;
         hasher.write(hit.query().as_bytes());
         hasher.write_u8(0);

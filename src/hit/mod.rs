@@ -1,5 +1,6 @@
 //! One incoming request with its reply. Dropping it unanswered answers it (503), so each is answered exactly once.
 
+mod returning;
 mod signs;
 
 use std::borrow::Cow;
@@ -15,6 +16,7 @@ use crate::body::Body;
 use crate::intake::multipart::Sent;
 use crate::mapper::Cut;
 use crate::mapper::forwarded::{Forwarded, Proxies};
+use crate::mapper::returns::Pass;
 use crate::page::{Frames, Notice};
 use crate::reply::{Complete, Kept, Ready, Reply};
 #[cfg(feature = "multipart")]
@@ -35,6 +37,8 @@ pub struct Hit {
     mount: usize,
     /// Parameters that name the visitor or the session: pages carry them on, programs do not see them.
     pub(crate) cut: Cut,
+    /// How it came, if it was by a URL of `return_url`.
+    pass: Option<Box<Pass>>,
     /// It has been worked on for longer than a session may be idle.
     pub(crate) overtime: bool,
     pub(crate) reply: Reply,
@@ -74,6 +78,7 @@ impl Hit {
                 forwarded: None,
                 mount: 0,
                 cut: Cut::default(),
+                pass: None,
                 overtime: false,
                 reply,
             },

@@ -12,6 +12,7 @@ pub(crate) mod key;
 mod network;
 pub(crate) mod purpose;
 pub(crate) mod reap;
+pub(crate) mod returns;
 pub(crate) mod rotate;
 
 use std::sync::Arc;
@@ -50,6 +51,10 @@ impl Core {
     /// Brings a hit to its session. It is answered sooner or later, whatever happens.
     pub(crate) fn map(self: &Arc<Self>, mut hit: Box<Hit>) {
         let flow = self.route(&mut hit);
+        if hit.may_be_return() {
+            let Some(other) = self.map_return(flow, hit) else { return };
+            hit = other;
+        }
         if hit.is_submit_from_elsewhere() {
             return self.refuse(hit, StatusCode::FORBIDDEN, FROM_ELSEWHERE);
         }
@@ -149,6 +154,9 @@ impl Core {
     /// A hit for a session that takes no more: its tombstone answers, or a new session does.
     #[cold]
     fn deliver_late(self: &Arc<Self>, session: &Arc<Session>, hit: Box<Hit>) {
+        if hit.pass().is_some() {
+            return self.deliver_return_late(session, hit);
+        }
         let (ended, decided, applied, flow) = {
             let state = session.queue.lock();
             (state.has_ended(), state.is_dying(), state.talk.applied, state.talk.flow)

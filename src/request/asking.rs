@@ -97,6 +97,12 @@ impl<'a> Asking<'a> {
         result
     }
 
+    /// Takes a hit that says all by itself: the verb is done.
+    fn take(&mut self, hit: Box<Hit>, answer: Answered) -> &'a mut Request {
+        let taken = self.to_write(answer);
+        self.taken(hit, answer, taken)
+    }
+
     /// The hit was taken: the verb is done.
     pub(super) fn taken(
         &mut self,
@@ -173,13 +179,11 @@ impl<'a> Future for Next<'a> {
         }
         loop {
             let asked = ready!(self.asking.poll(cx));
-            let (mut hit, standing) = self.asking.failed(asked)?;
+            let (hit, standing) = self.asking.failed(asked)?;
+            let Some((mut hit, answer)) = self.asking.admit(hit, &standing) else { continue };
             let session = self.asking.session();
-            match on_printed(session, &hit, standing.applied) {
-                Verdict::Take => {
-                    let taken = self.asking.to_write(Answered::NONE);
-                    return Poll::Ready(Ok(self.asking.taken(hit, Answered::NONE, taken)));
-                }
+            match answer.map_or_else(|| on_printed(session, &hit, standing.applied), Verdict::Take) {
+                Verdict::Take(answer) => return Poll::Ready(Ok(self.asking.take(hit, answer))),
                 Verdict::Repeat => {
                     session.queue.answered();
                     session.core.repeat(session, hit);
@@ -196,7 +200,7 @@ impl<'a> Future for Next<'a> {
 
 /// What a hit means to a page that was printed.
 enum Verdict {
-    Take,
+    Take(Answered),
     Repeat,
     Notice(Notice),
 }
@@ -205,7 +209,7 @@ fn on_printed(session: &Session, hit: &Hit, applied: Answered) -> Verdict {
     if hit.token().is_none() {
         // Whatever a link on another site says, the visitor did not say it.
         let cross = hit.site() == Site::Cross;
-        return if cross { Verdict::Notice(Notice::FromElsewhere) } else { Verdict::Take };
+        return if cross { Verdict::Notice(Notice::FromElsewhere) } else { Verdict::Take(Answered::NONE) };
     }
     if hit.token() == Some(HERE) {
         return Verdict::Repeat;
