@@ -27,7 +27,11 @@ async fn pays(mut req: Request) -> Result<()> {
         Way::Back => format!("Paid {}", req.param::<String>("code")?),
         Way::Cancel => "Cancelled".to_owned(),
     };
-    req.once("note", &said, async |_| Ok::<_, Error>(diary.note(&said))).await?;
+    let note = async |_| {
+        diary.note(&said);
+        Ok::<_, Error>(())
+    };
+    req.once("note", &said, note).await?;
     for look in 0.. {
         req.choose(|c| html! { (said) " " (look) " " (c.link("Look", ())) }).await?;
     }
