@@ -194,6 +194,13 @@ impl Reply {
         }
     }
 
+    /// Adds to what was printed, while there is room for it.
+    pub(crate) fn add_quietly(&mut self, text: String, limit: usize) {
+        let before = self.overflow;
+        self.add(text, limit);
+        self.overflow = before;
+    }
+
     /// Completes the response. With `keep` returns it also as a page that can be given again, unless it was streamed.
     pub(crate) fn complete(&mut self, frames: &Frames, mount: &str, keep: bool) -> Complete {
         if self.rare.is_some() || keep {

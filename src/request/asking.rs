@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::Request;
+use super::parts::Scope;
 use crate::error::Error;
 use crate::hit::{Hit, Site};
 use crate::journal::Taken;
@@ -32,6 +33,16 @@ impl<'a> Asking<'a> {
 
     pub(super) fn request(&mut self) -> &mut Request {
         self.request.as_mut().expect("a verb is not polled after it returned")
+    }
+
+    /// The request, until the verb is done.
+    pub(super) fn borrowed(&self) -> Option<&Request> {
+        self.request.as_deref()
+    }
+
+    /// Which part of a page asks, if one does.
+    pub(super) fn scope(&self) -> Option<Arc<Scope>> {
+        self.borrowed()?.scope.clone()
     }
 
     pub(super) fn session(&self) -> &Arc<Session> {
@@ -97,6 +108,11 @@ impl<'a> Asking<'a> {
         result
     }
 
+    /// The verb is done, and took no hit itself.
+    pub(super) fn done(&mut self) {
+        self.request = None;
+    }
+
     /// The hit was taken: the verb is done.
     pub(super) fn taken(
         &mut self,
@@ -139,7 +155,12 @@ impl Drop for Asking<'_> {
         if let Some(request) =
             self.request.take().filter(|_| self.place.is_none() && !std::thread::panicking())
         {
-            request.session.queue.unask();
+            match &request.scope {
+                None => request.session.queue.unask(),
+                // Given up with its page, which says so itself or is over.
+                Some(scope) if scope.is_closed() => return,
+                Some(scope) => scope.went_on(),
+            }
             request.session.gave_up();
             // Links of the page that was given up are not links of the next one.
             request.session.talk(|talk| talk.step += 1);
@@ -150,7 +171,7 @@ impl Drop for Asking<'_> {
 /// The future of [`Request::next`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Next<'a> {
-    asking: Asking<'a>,
+    pub(super) asking: Asking<'a>,
 }
 
 impl<'a> Next<'a> {
@@ -163,6 +184,9 @@ impl<'a> Future for Next<'a> {
     type Output = Result<&'a mut Request, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(scope) = self.asking.scope() {
+            return self.poll_in_part(&scope, cx);
+        }
         if let Some(place) = self.asking.begins() {
             let completed = self.asking.request().complete(place);
             self.asking.failed(completed)?;

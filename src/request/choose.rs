@@ -199,7 +199,7 @@ impl<T> Open<T> for ByPart {
 /// The future of [`Request::choose`].
 #[must_use = "futures do nothing unless awaited"]
 pub(super) struct Choose<'a, T, F, K> {
-    asking: Asking<'a>,
+    pub(super) asking: Asking<'a>,
     page: F,
     kind: PhantomData<fn() -> (T, K)>,
 }
@@ -215,6 +215,9 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        if let Some(scope) = this.asking.scope() {
+            return this.poll_in_part(&scope, cx);
+        }
         if let Some(place) = this.asking.begins() {
             let shown = this.show_first(place);
             this.asking.failed(shown)?;
@@ -301,7 +304,7 @@ where
     }
 
     /// The value that was taken here then. `None`: it cannot be found any more.
-    fn again(&mut self, hit: Box<Hit>, taken: &Taken) -> Option<T> {
+    pub(super) fn again(&mut self, hit: Box<Hit>, taken: &Taken) -> Option<T> {
         let value = match K::again(taken, &hit) {
             Some(value) => value,
             None => self.find_again(&hit, taken),
@@ -380,7 +383,7 @@ where
         Ok(None)
     }
 
-    fn draw(
+    pub(super) fn draw(
         &self,
         step: u32,
         cut: &Cut,
@@ -390,6 +393,7 @@ where
         let choices = Choices {
             session: self.asking.session(),
             step,
+            scope: self.asking.scope().map_or(0, |scope| scope.id()),
             cut,
             notice,
             placed: Cell::new(false),
@@ -419,11 +423,10 @@ fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, standing: &Standing) -> 
         return Verdict::Redraw((wire != HERE).then_some(Notice::Outdated));
     };
     let answer = seal.answer(hit, &token);
-    if token.step == standing.step && token.part != LINK {
+    let here = token.step == standing.step && token.scope == 0;
+    if here && token.part != LINK {
         Verdict::Find(token.part, answer)
-    } else if token.step == standing.step
-        && let Some(value) = K::open(&token)
-    {
+    } else if here && let Some(value) = K::open(&token) {
         Verdict::Take(value, answer, to_write(session, answer, &token))
     } else if answer == standing.applied {
         Verdict::Redraw(None)
@@ -433,7 +436,7 @@ fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, standing: &Standing) -> 
 }
 
 /// What is to be written of a link that was followed, where there is a journal.
-fn to_write(session: &Session, answer: Answered, token: &Token) -> Option<Box<Taken>> {
+pub(super) fn to_write(session: &Session, answer: Answered, token: &Token) -> Option<Box<Taken>> {
     session.core.journal.as_ref()?;
     let value = Some(Blob(token.value_bytes().to_vec()));
     Some(Box::new(Taken {
@@ -445,21 +448,21 @@ fn to_write(session: &Session, answer: Answered, token: &Token) -> Option<Box<Ta
 }
 
 /// A hit that is the session's if drawing its page panics or fails.
-struct InHand<'s> {
+pub(super) struct InHand<'s> {
     session: &'s Session,
     hit: Option<Box<Hit>>,
 }
 
 impl<'s> InHand<'s> {
-    fn new(session: &'s Session, hit: Box<Hit>) -> Self {
+    pub(super) fn new(session: &'s Session, hit: Box<Hit>) -> Self {
         InHand { session, hit: Some(hit) }
     }
 
-    fn hit(&self) -> &Hit {
+    pub(super) fn hit(&self) -> &Hit {
         self.hit.as_ref().expect("released once, by value")
     }
 
-    fn release(mut self) -> Box<Hit> {
+    pub(super) fn release(mut self) -> Box<Hit> {
         self.hit.take().expect("released once, by value")
     }
 }

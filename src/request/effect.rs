@@ -137,7 +137,8 @@ impl Request {
         self.stand_at(place);
         async move {
             let session = &self.session;
-            let then = session.tape(|tape| tape.read(name, place));
+            let scope = self.scope();
+            let then = session.tape(|tape| tape.read(name, scope, place));
             match then {
                 Some(Ok(Some(then))) => return open(name, then),
                 Some(Err(Diverged)) => return session.wait_for_the_end().await,
@@ -147,7 +148,7 @@ impl Request {
             if then.is_none() {
                 return observed.map_err(|error| Error::effect(name, error.into()));
             }
-            session.observed(name, write(name, observed)?)
+            session.observed(name, scope, write(name, observed)?)
         }
     }
 
@@ -251,7 +252,7 @@ impl Request {
         async move {
             let args = args.map_err(|error| Error::caused(format!("the arguments of `{name}`"), error))?;
             let session = &self.session;
-            let standing = session.tape(|tape| tape.effect(name, args, place));
+            let standing = session.tape(|tape| tape.effect(name, self.scope(), args, place));
             let effect = match standing {
                 None => return unrecorded(name, session, act).await,
                 Some(Err(Diverged)) => return session.wait_for_the_end().await,
@@ -365,9 +366,14 @@ impl Session {
     }
 
     /// Records what was observed.
-    fn observed<T: DeserializeOwned>(&self, name: &'static str, written: Written) -> Result<T, Error> {
+    fn observed<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+        scope: &str,
+        written: Written,
+    ) -> Result<T, Error> {
         let at = self.core.clock.micros();
-        self.tape(|tape| tape.record_read(name, written.0.clone(), at));
+        self.tape(|tape| tape.record_read(name, scope, written.0.clone(), at));
         written.open(name)
     }
 

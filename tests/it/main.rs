@@ -24,6 +24,7 @@ mod mapping;
 mod mistakes;
 mod noticed;
 mod output;
+mod parts;
 #[cfg(feature = "sqlite")]
 mod promises;
 mod properties;

@@ -19,11 +19,16 @@ pub(crate) enum Standing {
 
 impl Tape {
     /// What an observation gave then.
-    pub(crate) fn read(&mut self, name: &str, place: Place) -> Result<Option<Outcome>, Diverged> {
+    pub(crate) fn read(
+        &mut self,
+        name: &str,
+        scope: &str,
+        place: Place,
+    ) -> Result<Option<Outcome>, Diverged> {
         self.under_way = true;
         match self.pop() {
             None => Ok(None),
-            Some((_, Entry::Read { name: then, result, at })) if then == name => {
+            Some((_, Entry::Read { name: then, result, at, scope: of })) if then == name && of == scope => {
                 self.now = at;
                 Ok(Some(result))
             }
@@ -32,17 +37,25 @@ impl Tape {
     }
 
     /// Records what an observation gave.
-    pub(crate) fn record_read(&mut self, name: &str, result: Outcome, at: i64) {
+    pub(crate) fn record_read(&mut self, name: &str, scope: &str, result: Outcome, at: i64) {
         self.now = at;
-        self.push(&Entry::Read { name: name.to_owned(), result, at });
+        self.push(&Entry::Read { name: name.to_owned(), result, at, scope: scope.to_owned() });
     }
 
     /// How an effect of these arguments stands.
-    pub(crate) fn effect(&mut self, name: &str, args: u64, place: Place) -> Result<Standing, Diverged> {
+    pub(crate) fn effect(
+        &mut self,
+        name: &str,
+        scope: &str,
+        args: u64,
+        place: Place,
+    ) -> Result<Standing, Diverged> {
         self.under_way = true;
-        let nth = self.tried.entry((name.to_owned(), args)).or_default();
-        let effect = Effect { name: name.to_owned(), args, nth: *nth, since: self.since };
-        *nth += 1;
+        let first =
+            Effect { name: name.to_owned(), args, nth: 0, since: self.since, scope: scope.to_owned() };
+        let tried = self.tried.entry(first.clone()).or_default();
+        let effect = Effect { nth: *tried, ..first };
+        *tried += 1;
         let met = match self.pop() {
             None => return Ok(self.standing(effect)),
             Some((_, Entry::Intent { effect: then, .. })) if then == effect => match self.pop() {

@@ -20,6 +20,8 @@ modules! {
     "../../../callback_counter.rs" callback_counter
     "../../../wizard.rs" wizard
     "../../../login.rs" login
+    "../../../multi_counter.rs" multi_counter
+    "../../../dashboard.rs" dashboard
     "../../../cookies.rs" cookies
     "../../../query_session.rs" query_session
     "../../../animals.rs" animals
@@ -92,6 +94,10 @@ shelves! {
         callback_counter = callback_counter::callback_counter;
         wizard = wizard::wizard;
         login = login::login;
+    }
+    "Several parts on one page" {
+        multi_counter = multi_counter::multi_counter;
+        dashboard = dashboard::dashboard;
     }
     "Visitors, alone and together" {
         cookies = cookies::cookies;
