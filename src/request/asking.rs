@@ -5,8 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::Request;
-use super::parts::Scope;
+use super::{Request, parts};
 use crate::error::Error;
 use crate::hit::{Hit, Site};
 use crate::journal::Taken;
@@ -33,16 +32,6 @@ impl<'a> Asking<'a> {
 
     pub(super) fn request(&mut self) -> &mut Request {
         self.request.as_mut().expect("a verb is not polled after it returned")
-    }
-
-    /// The request, until the verb is done.
-    pub(super) fn borrowed(&self) -> Option<&Request> {
-        self.request.as_deref()
-    }
-
-    /// Which part of a page asks, if one does.
-    pub(super) fn scope(&self) -> Option<Arc<Scope>> {
-        self.borrowed()?.scope.clone()
     }
 
     pub(super) fn session(&self) -> &Arc<Session> {
@@ -155,7 +144,7 @@ impl Drop for Asking<'_> {
         if let Some(request) =
             self.request.take().filter(|_| self.place.is_none() && !std::thread::panicking())
         {
-            match &request.scope {
+            match parts::here() {
                 None => request.session.queue.unask(),
                 // Given up with its page, which says so itself or is over.
                 Some(scope) if scope.is_closed() => return,
@@ -184,7 +173,7 @@ impl<'a> Future for Next<'a> {
     type Output = Result<&'a mut Request, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(scope) = self.asking.scope() {
+        if let Some(scope) = parts::here() {
             return self.poll_in_part(&scope, cx);
         }
         if let Some(place) = self.asking.begins() {

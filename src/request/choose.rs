@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 use super::asking::{Asking, Standing};
 use super::choices::{Callback, Callbacks, Choice, Choices};
-use super::{Request, params};
+use super::{Request, params, parts};
 use crate::error::Error;
 use crate::hit::{Hit, Site};
 use crate::journal::recording::Completed;
@@ -215,7 +215,7 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Some(scope) = this.asking.scope() {
+        if let Some(scope) = parts::here() {
             return this.poll_in_part(&scope, cx);
         }
         if let Some(place) = this.asking.begins() {
@@ -393,7 +393,7 @@ where
         let choices = Choices {
             session: self.asking.session(),
             step,
-            scope: self.asking.scope().map_or(0, |scope| scope.id()),
+            scope: parts::here().map_or(0, |scope| scope.id()),
             cut,
             notice,
             placed: Cell::new(false),

@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Request;
+use super::{Request, parts};
 use crate::error::{BoxError, Chain, Error};
 use crate::journal::inside::Inside;
 use crate::journal::tape::{Diverged, Standing};
@@ -137,8 +137,7 @@ impl Request {
         self.stand_at(place);
         async move {
             let session = &self.session;
-            let scope = self.scope();
-            let then = session.tape(|tape| tape.read(name, scope, place));
+            let then = session.tape(|tape| tape.read(name, &parts::path(), place));
             match then {
                 Some(Ok(Some(then))) => return open(name, then),
                 Some(Err(Diverged)) => return session.wait_for_the_end().await,
@@ -148,7 +147,7 @@ impl Request {
             if then.is_none() {
                 return observed.map_err(|error| Error::effect(name, error.into()));
             }
-            session.observed(name, scope, write(name, observed)?)
+            session.observed(name, write(name, observed)?)
         }
     }
 
@@ -252,7 +251,7 @@ impl Request {
         async move {
             let args = args.map_err(|error| Error::caused(format!("the arguments of `{name}`"), error))?;
             let session = &self.session;
-            let standing = session.tape(|tape| tape.effect(name, self.scope(), args, place));
+            let standing = session.tape(|tape| tape.effect(name, &parts::path(), args, place));
             let effect = match standing {
                 None => return unrecorded(name, session, act).await,
                 Some(Err(Diverged)) => return session.wait_for_the_end().await,
@@ -341,7 +340,7 @@ impl Session {
     }
 
     /// Has everything up to the intent written. If it cannot be, the session does not go on.
-    async fn intends(self: &Arc<Self>, effect: Effect, once: bool) -> Effect {
+    async fn intends(self: &Arc<Self>, effect: Box<Effect>, once: bool) -> Box<Effect> {
         self.tape(|tape| {
             // A newborn with an effect is one no more.
             tape.grown = true;
@@ -353,12 +352,12 @@ impl Session {
     /// An effect that was done is written at once: its step may still fail. An error is a part of the step.
     fn did<T: DeserializeOwned>(
         self: &Arc<Self>,
-        effect: Effect,
+        effect: Box<Effect>,
         name: &'static str,
         written: Written,
     ) -> Result<T, Error> {
         let at = self.core.clock.micros();
-        self.tape(|tape| tape.record_effect(effect, written.0.clone(), at));
+        self.tape(|tape| tape.record_effect(*effect, written.0.clone(), at));
         if matches!(written.0, Outcome::Ok(_)) {
             self.write_on();
         }
@@ -366,14 +365,9 @@ impl Session {
     }
 
     /// Records what was observed.
-    fn observed<T: DeserializeOwned>(
-        &self,
-        name: &'static str,
-        scope: &str,
-        written: Written,
-    ) -> Result<T, Error> {
+    fn observed<T: DeserializeOwned>(&self, name: &'static str, written: Written) -> Result<T, Error> {
         let at = self.core.clock.micros();
-        self.tape(|tape| tape.record_read(name, scope, written.0.clone(), at));
+        self.tape(|tape| tape.record_read(name, &parts::path(), written.0.clone(), at));
         written.open(name)
     }
 

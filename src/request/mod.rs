@@ -1,6 +1,6 @@
 //! What your code holds: the request, and its verbs.
 //!
-//! A [`Request`] is a pointer, and for a component of a page one more. The hit in hand lives with the session, so that a session that waits holds nothing of
+//! A [`Request`] is one pointer. The hit in hand lives with the session, so that a session that waits holds nothing of
 //! the last one. Verbs that ask for a hit ([`next`](Request::next), [`choose`](Request::choose),
 //! [`ask`](Request::ask) and what is built on them) complete the response; all else adds to it.
 
@@ -46,8 +46,6 @@ pub use state::Shared;
 #[cfg(feature = "multipart")]
 pub use upload::Upload;
 
-use parts::Scope;
-
 use crate::error::Error;
 use crate::hit::Hit;
 use crate::journal::recording::Completed;
@@ -76,13 +74,11 @@ use crate::step::Answered;
 /// ```
 pub struct Request {
     session: Arc<Session>,
-    /// The component of the page that this is the request of.
-    scope: Option<Arc<Scope>>,
 }
 
 impl Request {
     pub(crate) fn new(session: Arc<Session>) -> Self {
-        Request { session, scope: None }
+        Request { session }
     }
 
     /// Completes the response and waits for the visitor's next request. Parameters are the new request's then.
@@ -192,19 +188,6 @@ impl Request {
         self.session.talk(|talk| talk.place = place);
     }
 
-    /// The path of the component that this is the request of; empty if it is of all of the page.
-    fn scope(&self) -> &str {
-        self.scope.as_ref().map_or("", |scope| scope.path())
-    }
-
-    /// An error in a component of a page, whose output goes to its place and not into a response.
-    fn outside_parts(&self, verb: &str, why: &str) -> Result<(), Error> {
-        match &self.scope {
-            None => Ok(()),
-            Some(scope) => Err(Error::new(format!("{verb} in the part `{}`: {why}", scope.path()))),
-        }
-    }
-
     /// Looks at the hit in hand; between hits at an empty one.
     fn hit<R>(&self, look: impl FnOnce(&Hit) -> R) -> R {
         let mut look = Some(look);
@@ -255,13 +238,14 @@ impl Request {
     /// Takes a hit: it is in hand now, and the last step is done.
     fn take(&mut self, mut hit: Box<Hit>, answer: Answered, taken: Option<Box<Taken>>) {
         let session = &self.session;
-        if let Some(scope) = &self.scope {
+        let part = parts::here();
+        if let Some(scope) = &part {
             scope.went_on();
         }
         let kept = {
             let mut state = session.queue.lock();
             if let Some(extra) = state.peek_extra()
-                && self.scope.is_none()
+                && part.is_none()
             {
                 extra.preface = None;
                 hit.reply.out = std::mem::take(&mut extra.between);
@@ -274,7 +258,7 @@ impl Request {
                 let step = state.talk.step;
                 if let Some(tape) = state.peek_extra().and_then(|extra| extra.tape.as_mut()) {
                     tape.grown = true;
-                    tape.take(Box::new(Taken { step, scope: self.scope().to_owned(), ..*taken }));
+                    tape.take(Box::new(Taken { step, scope: parts::path(), ..*taken }));
                     tape.secrets = secret::collected();
                 }
             }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
 use maud::Render;
 
-use super::Request;
+use super::{Request, parts};
 use crate::error::Error;
 use crate::hit::Hit;
 use crate::journal::inside::Inside;
@@ -21,7 +21,7 @@ impl Request {
     /// Makes this the page, in place of what was printed so far.
     pub fn show(&mut self, content: impl Render) -> &mut Self {
         let text = content.render().into_string();
-        if let Some(scope) = &self.scope {
+        if let Some(scope) = parts::here() {
             scope.unprint();
         } else {
             let mut state = self.session.queue.lock();
@@ -38,7 +38,7 @@ impl Request {
     }
 
     fn add(&mut self, text: String) {
-        match &self.scope {
+        match parts::here() {
             None => add(&self.session, text),
             Some(scope) => {
                 self.session.tape(|tape| tape.print(&text));
@@ -51,7 +51,7 @@ impl Request {
     ///
     /// A client that went away is not an error: the session goes on.
     pub async fn flush(&mut self) -> Result<(), Error> {
-        self.outside_parts("flush", "it is shown with the page that it is on, when all parts wait")?;
+        parts::outside("flush", "it is shown with the page that it is on, when all parts wait")?;
         if self.session.core.journal.is_some() && !self.session.may_flush().await {
             // It was sent then.
             self.reply(|hit| hit.reply.out.clear());

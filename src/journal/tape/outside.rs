@@ -7,14 +7,14 @@ use crate::journal::headers::Fields;
 /// Steps before a checkpoint that stay.
 const REACHABLE: u32 = 20;
 
-/// How an effect stands.
+/// How an effect stands. In a box: a session that waits for its effect holds it more than once.
 pub(crate) enum Standing {
     /// It was done: this came of it.
     Done(Outcome),
     /// It was tried, and nothing is known of what came of it.
-    InDoubt(Effect),
+    InDoubt(Box<Effect>),
     /// It was never tried.
-    New(Effect),
+    New(Box<Effect>),
 }
 
 impl Tape {
@@ -59,7 +59,7 @@ impl Tape {
         let met = match self.pop() {
             None => return Ok(self.standing(effect)),
             Some((_, Entry::Intent { effect: then, .. })) if then == effect => match self.pop() {
-                None => return Ok(Standing::InDoubt(effect)),
+                None => return Ok(Standing::InDoubt(Box::new(effect))),
                 Some((_, met)) => met,
             },
             Some((_, met)) => met,
@@ -76,8 +76,8 @@ impl Tape {
     /// How an effect stands that is not on the way here.
     fn standing(&mut self, effect: Effect) -> Standing {
         match self.done.get(&effect).cloned() {
-            None if self.doubtful.contains(&effect) => Standing::InDoubt(effect),
-            None => Standing::New(effect),
+            None if self.doubtful.contains(&effect) => Standing::InDoubt(Box::new(effect)),
+            None => Standing::New(Box::new(effect)),
             Some(result) => {
                 // Its place on this way: it is found here from now on.
                 let at = self.now;

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use maud::Markup;
 
 use super::super::asking::Asking;
-use super::scope::{Given, Outcome, Scope};
+use super::scope::{Given, Outcome, Scope, here, within};
 use super::{Part, Parts, Slots};
 use crate::error::{BoxError, Error};
 use crate::hit::Hit;
@@ -125,7 +125,7 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
 
     /// Once, before the parts start.
     fn begin(&mut self) {
-        if let Some(scope) = self.asking.scope() {
+        if let Some(scope) = here() {
             scope.holds_parts(self.parts.iter().map(|part| part.scope.clone()).collect());
         }
     }
@@ -144,7 +144,7 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
                     self.rest(cx)?;
                     self.phase = Phase::Asks;
                 }
-                Phase::Asks => match self.asking.scope() {
+                Phase::Asks => match here() {
                     None => ready!(self.ask_visitor(cx))?,
                     Some(scope) => ready!(self.ask_page(&scope, cx))?,
                 },
@@ -255,7 +255,7 @@ impl<T> Part<'_, T> {
     /// Once. Fails as the part fails.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Result<(), BoxError> {
         let Some(running) = &mut self.running else { return Ok(()) };
-        if let Poll::Ready(ended) = running.as_mut().poll(cx) {
+        if let Poll::Ready(ended) = within(&self.scope, || running.as_mut().poll(cx)) {
             self.running = None;
             self.answer = Some(ended?);
         }
@@ -266,8 +266,11 @@ impl<T> Part<'_, T> {
 /// What a part still waits for when its page is over was given up by us, and so the same way each time.
 impl<T, F> Drop for Layout<'_, T, F> {
     fn drop(&mut self) {
-        self.parts.iter().for_each(|part| part.scope.close());
-        if let Some(scope) = self.asking.scope() {
+        for part in &mut self.parts {
+            part.scope.close();
+            within(&part.scope, || drop(part.running.take()));
+        }
+        if let Some(scope) = here() {
             scope.holds_parts(Vec::new());
         }
     }

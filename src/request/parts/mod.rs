@@ -1,7 +1,6 @@
 //! `parts`: several components on one page, each with a flow of its own.
 //!
-//! A part is an `async fn(Request)`. Its request is a view of the session: what it prints and asks goes to its place on
-//! the page. One part runs at a time; when all of them wait for a hit, the page is drawn around them. `scope` is where
+//! A part is an `async fn(Request)`. While it is polled, what its request prints and asks goes to its place on the page. One part runs at a time; when all of them wait for a hit, the page is drawn around them. `scope` is where
 //! a part meets its page, `verbs` what its verbs do there, `layout` runs the parts, `page` draws them and finds out
 //! whose a hit is.
 
@@ -23,7 +22,8 @@ use crate::error::{BoxError, Error};
 use crate::page::Notice;
 use crate::session::Session;
 pub use layout::{First, Layout};
-pub(super) use scope::Scope;
+use scope::{Scope, within};
+pub(super) use scope::{here, outside, path};
 
 impl Request {
     /// Several components on one page, each an `async fn(Request)` with a flow of its own. Give each a name by
@@ -97,9 +97,9 @@ impl<'a, T> Parts<'a, T> {
             let mistake = "a part's name is its own on its page, not empty and without `/`";
             self.mistake.get_or_insert_with(|| Error::new(format!("the part {name:?}: {mistake}")));
         }
-        let scope = Scope::new(self.request.scope.as_deref(), &name);
-        let request = Request { session: self.request.session.clone(), scope: Some(scope.clone()) };
-        let running = function(request);
+        let scope = Scope::new(here().as_deref(), &name);
+        let request = Request::new(self.request.session.clone());
+        let running = within(&scope, || function(request));
         let running = Some(Box::pin(async move { running.await.map_err(Into::into) }) as Running<'a, T>);
         self.parts.push(Part { name, scope, running, answer: None, told: false });
         self

@@ -10,7 +10,7 @@ use maud::Markup;
 use super::super::asking::Standing;
 use super::super::choose::InHand;
 use super::layout::{Layout, Refused};
-use super::scope::{Drawing, Given, Outcome, Scope};
+use super::scope::{Drawing, Given, Outcome, Scope, here};
 use super::{Part, Slots};
 use crate::error::BoxError;
 use crate::hit::{Hit, Site};
@@ -32,10 +32,11 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
     pub(super) fn rest(&mut self, cx: &mut Context<'_>) -> Result<(), BoxError> {
         let of: Vec<_> = self.parts.iter().filter_map(|part| part.scope.asks_newly()).collect();
         let of = of.join(", ");
-        match self.asking.scope() {
-            None => self.complete(&of, cx),
-            Some(scope) => Ok(scope.ask(of)?),
+        match here() {
+            None => self.complete(&of, cx)?,
+            Some(scope) => scope.ask(of),
         }
+        Ok(())
     }
 
     /// Shows the page as the response in hand.
@@ -258,7 +259,7 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
     }
 
     fn with_printed(&self, page: &str) -> String {
-        self.asking.scope().map_or_else(|| page.to_owned(), |scope| scope.with_printed(page))
+        here().map_or_else(|| page.to_owned(), |scope| scope.with_printed(page))
     }
 
     /// Draws all parts, and the page around them. One may have drawn itself, to tell what is wrong.

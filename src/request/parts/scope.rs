@@ -3,6 +3,7 @@
 //! A part never asks the session's queue. It says here that it waits, and the page that it is on polls it with what it
 //! is given: a hit, or the request to draw itself.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
@@ -13,7 +14,44 @@ use crate::journal::{Taken, Verb, stable_hash};
 use crate::mapper::Cut;
 use crate::step::Token;
 
-/// One part of a page, as its requests and its page know it.
+thread_local! {
+    static HERE: RefCell<Option<Arc<Scope>>> = const { RefCell::new(None) };
+}
+
+/// The part that is polled now, if one is. A request does not know its part: it would take memory in all sessions.
+pub(crate) fn here() -> Option<Arc<Scope>> {
+    HERE.with(|here| here.borrow().clone())
+}
+
+/// The path of the part that is polled now; empty outside of parts.
+pub(crate) fn path() -> String {
+    HERE.with(|here| here.borrow().as_ref().map(|scope| scope.path.clone())).unwrap_or_default()
+}
+
+/// An error in a part: what is of the whole page is not for it to say.
+pub(crate) fn outside(verb: &str, why: &str) -> Result<(), Error> {
+    match here() {
+        None => Ok(()),
+        Some(scope) => Err(Error::new(format!("{verb} in the part `{}`: {why}", scope.path))),
+    }
+}
+
+/// Runs a part's code.
+pub(super) fn within<R>(scope: &Arc<Scope>, code: impl FnOnce() -> R) -> R {
+    let _before = Before(HERE.replace(Some(scope.clone())));
+    code()
+}
+
+/// What was, given back also if what runs meanwhile panics.
+struct Before(Option<Arc<Scope>>);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        HERE.set(self.0.take());
+    }
+}
+
+/// One part of a page, as its verbs and its page know it.
 pub(crate) struct Scope {
     /// Names from the outermost part on, with `/` between them.
     path: String,
@@ -77,7 +115,7 @@ impl Scope {
         Arc::new(Scope { path, slot: Mutex::default() })
     }
 
-    pub(crate) fn path(&self) -> &str {
+    pub(super) fn path(&self) -> &str {
         &self.path
     }
 
@@ -115,15 +153,9 @@ impl Scope {
         [&self.slot().printed, page].concat()
     }
 
-    /// It waits for a hit. Fails if nobody will ever give it one.
-    pub(crate) fn ask(&self, what: String) -> Result<(), Error> {
-        let mut slot = self.slot();
-        if slot.closed {
-            let path = &self.path;
-            return Err(Error::new(format!("the part `{path}` is over, and its request takes no more hits")));
-        }
-        slot.asks = Some(Asks { what, new: true });
-        Ok(())
+    /// It waits for a hit.
+    pub(crate) fn ask(&self, what: String) {
+        self.slot().asks = Some(Asks { what, new: true });
     }
 
     pub(super) fn given(&self, cx: &Context<'_>) -> Option<Given> {
@@ -222,8 +254,7 @@ impl Asking<'_> {
             self.session().talk(|talk| talk.place = place);
             let journaled = self.session().core.journal.is_some();
             let what = if journaled { format!("{}: {verb:?} {of}", scope.path) } else { String::new() };
-            let asks = scope.ask(what);
-            self.failed(asks)?;
+            scope.ask(what);
         }
         match scope.given(cx) {
             None => Poll::Pending,

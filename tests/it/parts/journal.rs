@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use continuity::journal::{Export, Memory, Store, records};
 use continuity::prelude::*;
-use continuity::test::{Browser, replay};
+use continuity::test::{Browser, replay, replay_file};
 
 use super::{count, in_order, two};
 use crate::log::Log;
@@ -157,13 +157,21 @@ async fn a_part_that_is_not_there_any_more_is_a_report() {
 async fn a_page_of_parts_is_exported_and_replayed() {
     let store = Memory::new();
     let mut browser = Browser::of(Server::new(two).journal(store.clone()));
-    browser.get("/").await.follow("left+").await.follow("right-").await;
+    browser.get("/").await.follow("left+").await.follow("right-").await.follow("left+").await;
     let heads = store.list(0, 9).expect("memory is read");
     let (export, mut file) = (Export::of(&store, heads[0].session).expect("it is there"), Vec::new());
     export.write(&mut file).expect("memory takes all bytes");
     let mut browser = replay(&file, two).await;
-    browser.shows("left at 1").shows("right at -1");
-    browser.follow("left+").await.shows("left at 2").shows("right at -1");
+    browser.shows("left at 2").shows("right at -1");
+    browser.follow("left+").await.shows("left at 3").shows("right at -1");
+}
+
+/// The file was written when pages of parts were new, and stays readable.
+#[tokio::test]
+async fn a_file_of_parts_beside_the_tests_is_replayed() {
+    let mut browser = replay_file!("tests/it/journals/parts.journal", two).await;
+    browser.shows("left at 2").shows("right at -1");
+    browser.follow("right-").await.shows("left at 2").shows("right at -2");
 }
 
 /// Both parts have something to wait for before they ask: one after the other, in their order.

@@ -7,6 +7,7 @@ use continuity::prelude::*;
 use continuity::test::Browser;
 
 use super::{count, in_order, two};
+use crate::cancel::picky;
 use crate::log::Log;
 
 #[tokio::test]
@@ -73,19 +74,20 @@ async fn what_is_of_the_whole_page_is_an_error_in_a_part() {
 }
 
 #[tokio::test]
-async fn a_request_that_outlives_its_page_takes_no_hits() {
+async fn a_request_that_outlives_its_page_is_one_of_what_is_around_it() {
     async fn flow(mut req: Request) -> Result<()> {
         let keeps = async |mut req: Request| -> Result<Request> {
             req.inform("go").await?;
             Ok(req)
         };
         let (_, mut kept) = req.parts().part("a", keeps).layout(in_order).first().await?;
-        let error = kept.inform("nobody sees it").await.expect_err("it is over");
-        req.inform(error.to_string()).await?;
+        kept.inform("still here").await?;
+        req.inform("and here").await?;
         Ok(())
     }
     let mut browser = Browser::journaled(flow);
-    browser.get("/").await.follow("OK").await.shows("the part `a` is over");
+    browser.get("/").await.follow("OK").await.shows("still here");
+    browser.follow("OK").await.shows("and here");
 }
 
 /// Without a journal a part may wait for anything beside its hit.
@@ -115,6 +117,38 @@ async fn a_part_may_be_woken_by_something_else_where_there_is_no_journal() {
     browser.get("/").await.shows("clock at 3").shows("left at 0");
     browser.follow("left+").await.shows("left at 1").shows("clock at 3");
     browser.follow("reset").await.shows("clock at 0").shows("left at 1");
+}
+
+/// Something else comes to the part, and then it is busy for a while.
+async fn naps(mut req: Request) -> Result<()> {
+    let clock = async |mut req: Request| -> Result<i64> {
+        loop {
+            tokio::select! {
+                done = req.inform("awake") => done?,
+                () = tokio::time::sleep(Duration::from_secs(60)) => {}
+            }
+            tokio::time::sleep(Duration::from_secs(30)).await;
+        }
+    };
+    req.parts().part("clock", clock).part("left", |req| count(req, "left")).layout(in_order).await?;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hit_waits_while_a_part_is_busy_with_something_else() {
+    let mut browser = Browser::new(naps);
+    browser.get("/").await.shows("awake");
+    browser.wait(Duration::from_secs(70)).await;
+    let asked = std::time::Duration::from_secs(25);
+    let late = tokio::time::Instant::now();
+    browser.get("/").await.shows("awake").shows("left at 0");
+    assert!(late.elapsed() < asked, "it slept for {:?}", late.elapsed());
+    browser.follow("left+").await.shows("left at 1").shows("awake");
+}
+
+#[test]
+fn a_request_is_one_pointer_with_parts_and_without() {
+    assert_eq!(size_of::<Request>(), size_of::<usize>());
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,10 +182,9 @@ async fn a_part_polled_by_a_combinator_of_its_own_is_drawn_and_gets_its_hits() {
         let part = async |mut req: Request| -> Result<i64> {
             let mut count = 0;
             loop {
-                let mut both = tokio::task::JoinSet::<()>::new();
-                let by = req.choose(|c| html! { "here at " (count) " " (c.link("here+", 1)) });
-                let (by, _): (Result<i64, Error>, _) = tokio::join!(by, both.join_next());
-                count += by?;
+                // It polls what it runs only when that was woken.
+                let by = picky(req.choose(|c| html! { "here at " (count) " " (c.link("here+", 1)) }));
+                count += by.await?;
             }
         };
         let parts = req.parts().part("a", part).part("left", |req| count(req, "left"));
