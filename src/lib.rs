@@ -71,6 +71,8 @@ mod guides {
     #[cfg(feature = "sqlite")]
     #[doc = include_str!("../docs/journal.md")]
     mod journal {}
+    #[doc = include_str!("../docs/parts.md")]
+    mod parts {}
     #[doc = include_str!("../docs/security.md")]
     mod security {}
     #[doc = include_str!("../docs/sessions.md")]

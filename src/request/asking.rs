@@ -121,6 +121,13 @@ impl<'a> Asking<'a> {
         Some(Box::new(Taken { at: core.clock.micros(), answer: answer.number(), ..Taken::default() }))
     }
 
+    /// Answers a hit that was not taken with a notice as a page of its own.
+    fn notify(&mut self, mut hit: Box<Hit>, notice: Notice) {
+        let onward = (notice == Notice::FromElsewhere).then(|| hit.own_link());
+        self.session().core.notify(&mut hit, notice, onward.as_deref());
+        self.answer(hit);
+    }
+
     /// Answers a hit that was not taken. A connection that runs the session is let go before the next hit.
     pub(super) fn answer(&mut self, hit: Box<Hit>) {
         let session = self.session();
@@ -186,7 +193,7 @@ impl<'a> Future for Next<'a> {
         }
         loop {
             let asked = ready!(self.asking.poll(cx));
-            let (mut hit, standing) = self.asking.failed(asked)?;
+            let (hit, standing) = self.asking.failed(asked)?;
             let session = self.asking.session();
             match on_printed(session, &hit, standing.applied) {
                 Verdict::Take => {
@@ -197,11 +204,7 @@ impl<'a> Future for Next<'a> {
                     session.queue.answered();
                     session.core.repeat(session, hit);
                 }
-                Verdict::Notice(notice) => {
-                    let onward = (notice == Notice::FromElsewhere).then(|| hit.own_link());
-                    session.core.notify(&mut hit, notice, onward.as_deref());
-                    self.asking.answer(hit);
-                }
+                Verdict::Notice(notice) => self.asking.notify(hit, notice),
             }
         }
     }

@@ -238,15 +238,10 @@ impl Request {
     /// Takes a hit: it is in hand now, and the last step is done.
     fn take(&mut self, mut hit: Box<Hit>, answer: Answered, taken: Option<Box<Taken>>) {
         let session = &self.session;
-        let part = parts::here();
-        if let Some(scope) = &part {
-            scope.went_on();
-        }
+        let in_part = parts::here().inspect(|scope| scope.went_on()).is_some();
         let kept = {
             let mut state = session.queue.lock();
-            if let Some(extra) = state.peek_extra()
-                && part.is_none()
-            {
+            if let Some(extra) = state.peek_extra().filter(|_| !in_part) {
                 extra.preface = None;
                 hit.reply.out = std::mem::take(&mut extra.between);
             }

@@ -165,12 +165,14 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
     }
 
     /// Some part goes on.
-    pub(super) fn goes_on(&mut self) {
+    pub(super) fn goes_on(&mut self) -> Poll<Result<(), BoxError>> {
         self.phase = Phase::Runs;
+        Poll::Ready(Ok(()))
     }
 
-    pub(super) fn closes(&mut self) {
+    pub(super) fn closes(&mut self) -> Poll<Result<(), BoxError>> {
         self.phase = Phase::Closes;
+        Poll::Ready(Ok(()))
     }
 
     /// Whether something else than a hit has come to a part, since this was polled for no other reason.
@@ -218,8 +220,7 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
         if self.session().tape(|tape| tape.diverged.is_some()) == Some(true) {
             return Poll::Pending;
         }
-        self.goes_on();
-        Poll::Ready(Ok(()))
+        self.goes_on()
     }
 
     /// Tells the parts in their order that the session closes, and lets each clean up.

@@ -126,7 +126,11 @@ pub struct Slots<'a> {
     failed: RefCell<Option<Error>>,
 }
 
-impl Slots<'_> {
+impl<'a> Slots<'a> {
+    fn new(fragments: Vec<(&'a str, String)>, session: &'a Session, notice: Option<Notice>) -> Self {
+        Slots { fragments, session, notice, placed: Cell::new(false), failed: RefCell::new(None) }
+    }
+
     /// The part of this name. One that is not placed is not seen, and waits. A name that no part has fails the page.
     pub fn part(&self, name: &str) -> PreEscaped<&str> {
         let found = self.fragments.iter().find(|(known, _)| *known == name);

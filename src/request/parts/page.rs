@@ -1,6 +1,5 @@
 //! The page around its parts: shown when all of them wait, shown again, and asked whose a hit is.
 
-use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -93,10 +92,7 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
     /// Waits for a hit that a part takes.
     pub(super) fn ask_visitor(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         match ready!(self.asking.replayed(cx)) {
-            Err(_) => {
-                self.closes();
-                return Poll::Ready(Ok(()));
-            }
+            Err(_) => return self.closes(),
             Ok(Some((mut hit, taken))) => {
                 self.begin_response(&mut hit);
                 return self.replay(hit, taken, cx);
@@ -105,22 +101,15 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
         }
         loop {
             match self.asking.poll(cx) {
-                Poll::Pending => {
-                    if !self.has_moved(cx)? {
-                        return Poll::Pending;
-                    }
+                Poll::Pending if self.has_moved(cx)? => {
                     self.session().queue.unask();
-                    self.goes_on();
-                    return Poll::Ready(Ok(()));
+                    return self.goes_on();
                 }
-                Poll::Ready(Err(_)) => {
-                    self.closes();
-                    return Poll::Ready(Ok(()));
-                }
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(_)) => return self.closes(),
                 Poll::Ready(Ok((hit, standing))) => {
                     if self.consider(hit, &standing, cx)? {
-                        self.goes_on();
-                        return Poll::Ready(Ok(()));
+                        return self.goes_on();
                     }
                 }
             }
@@ -223,13 +212,11 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
                 Some(Given::Before(hit, taken)) => ready!(self.replay(hit, taken, cx))?,
                 Some(Given::Told) => {
                     scope.goes_on();
-                    self.closes();
-                    return Poll::Ready(Ok(()));
+                    return self.closes();
                 }
             }
             scope.goes_on();
-            self.goes_on();
-            return Poll::Ready(Ok(()));
+            return self.goes_on();
         }
     }
 
@@ -279,13 +266,7 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
             });
         }
         let names = self.parts.iter().map(|part| &*part.name);
-        let slots = Slots {
-            fragments: names.zip(fragments).collect(),
-            session: &session,
-            notice,
-            placed: Cell::new(false),
-            failed: RefCell::new(None),
-        };
+        let slots = Slots::new(names.zip(fragments).collect(), &session, notice);
         let mut page = (self.page)(&slots).into_string();
         if let Some(error) = slots.failed.take() {
             return Err(error.into());

@@ -107,7 +107,11 @@ async fn pays(mut req: Request) -> Result<()> {
             req.read("look", async || Ok::<_, Error>(desk.looks.fetch_add(1, Ordering::Relaxed))).await?;
         req.inform(format!("seen {seen}")).await?;
         let noted = |key: Key| desk.charges.lock().expect("not poisoned").push(key.to_string());
-        req.once("charge", &7, async |key| Ok::<_, Error>(noted(key))).await?;
+        let charge = async |key| {
+            noted(key);
+            Ok::<_, Error>(())
+        };
+        req.once("charge", &7, charge).await?;
     }
     req.print("paid");
     Ok(())
