@@ -139,6 +139,10 @@ async fn an_effect_is_of_its_part_and_happens_once() {
     // Twice in each of two parts: the same name, the same arguments, and four effects.
     assert_eq!((charges.len(), keys.len()), (4, 4), "{charges:?}");
     assert_eq!(desk.looks.load(Ordering::Relaxed), 4);
+    // Each part counts its own.
+    let done: Vec<_> = written(&store).into_iter().filter(|line| line.starts_with("did ")).collect();
+    let of = |part: &str, nth: &str| done.iter().any(|line| line.contains(part) && line.contains(nth));
+    assert!(["a: ", "b: "].iter().all(|part| of(part, "(1)") && of(part, "(2)")), "{done:#?}");
 }
 
 #[tokio::test]
