@@ -38,6 +38,7 @@ pub use effect::Key;
 pub use file::UploadedFile;
 pub use form::Form;
 pub use params::FromParam;
+pub(crate) use parts::apart;
 pub use parts::{First, Layout, Parts, Slots};
 pub use secret::Secret;
 #[cfg(feature = "files")]

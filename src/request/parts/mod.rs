@@ -22,6 +22,7 @@ use crate::error::{BoxError, Error};
 use crate::page::Notice;
 use crate::session::Session;
 pub use layout::{First, Layout};
+pub(crate) use scope::apart;
 use scope::{Scope, within};
 pub(super) use scope::{here, outside, path};
 

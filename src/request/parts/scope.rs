@@ -42,6 +42,11 @@ pub(super) fn within<R>(scope: &Arc<Scope>, code: impl FnOnce() -> R) -> R {
     code()
 }
 
+/// While it is there, no part is polled: a session that is run by the code of another one's part is not in that part.
+pub(crate) fn apart() -> impl Drop {
+    Before(HERE.replace(None))
+}
+
 /// What was, given back also if what runs meanwhile panics.
 struct Before(Option<Arc<Scope>>);
 

@@ -7,6 +7,7 @@ use continuity::prelude::*;
 use continuity::test::Browser;
 
 use super::{count, in_order, two};
+use crate::bare::{Bare, get};
 use crate::cancel::picky;
 use crate::log::Log;
 
@@ -144,6 +145,33 @@ async fn a_hit_waits_while_a_part_is_busy_with_something_else() {
     browser.get("/").await.shows("awake").shows("left at 0");
     assert!(late.elapsed() < asked, "it slept for {:?}", late.elapsed());
     browser.follow("left+").await.shows("left at 1").shows("awake");
+}
+
+/// Asks a session of its own server, which is run on the spot: by this part's poll.
+async fn asks_another(mut req: Request) -> Result<()> {
+    let part = async |mut req: Request| -> Result<i64> {
+        let bare = req.app::<std::sync::OnceLock<Bare>>();
+        loop {
+            let said = bare.get().expect("it was started").ask(get("/other", &[])).await;
+            req.print(said.body);
+            req.inform("again").await?;
+        }
+    };
+    req.parts().part("a", part).layout(in_order).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_that_is_run_by_a_part_of_another_is_not_in_that_part() {
+    async fn other(mut req: Request) -> Result<()> {
+        req.print("from the other");
+        req.inform("go on").await?;
+        Ok(())
+    }
+    let bare = std::sync::OnceLock::<Bare>::new();
+    assert!(bare.set(Bare::start(Server::new(other)).await).is_ok());
+    let mut browser = Browser::of(Server::new(asks_another).app(bare));
+    browser.get("/").await.shows("from the other<p>go on</p>").shows("again");
 }
 
 #[test]
