@@ -125,7 +125,7 @@ async fn line_14_dashboard_goes_on() {
     ada.browser.get("/").await.fill("title", "a").submit().await.shows("6 found");
     ada.again().follow("Dracula").await.shows("Dracula remove");
     ada.again().follow("remove").await.shows("Take “Dracula” off the list?");
-    ada.again().fill("title", "").submit().await.status(422).shows("some letters").shows("Take “Dracula”");
+    ada.again().reload().await.shows("Take “Dracula”").has_field("title");
     ada.again().fill("title", "emma").submit().await.shows("1 found").shows("Take “Dracula”");
     ada.again().follow("Emma").await.shows("Take “Dracula” off the list?");
     ada.again().follow("No").await.shows("Dracula remove Emma remove");
