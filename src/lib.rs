@@ -55,7 +55,10 @@ pub use page::{Notice, Page, Pages, Problem};
 pub use reply::Answer;
 #[cfg(feature = "files")]
 pub use request::SendFile;
-pub use request::{Callbacks, Choice, Choices, Form, FromParam, Key, Next, Request, Secret, Shared};
+pub use request::{
+    Callbacks, Choice, Choices, First, Form, FromParam, Key, Layout, Next, Parts, Request, Secret, Shared,
+    Slots,
+};
 #[cfg(feature = "multipart")]
 pub use request::{Upload, UploadedFile};
 pub use server::{Bound, Server};
@@ -69,6 +72,8 @@ mod guides {
     #[cfg(feature = "sqlite")]
     #[doc = include_str!("../docs/journal.md")]
     mod journal {}
+    #[doc = include_str!("../docs/parts.md")]
+    mod parts {}
     #[doc = include_str!("../docs/security.md")]
     mod security {}
     #[doc = include_str!("../docs/sessions.md")]
@@ -92,7 +97,7 @@ pub mod prelude {
     pub use crate::UploadedFile;
     pub use crate::{
         BoxError, Choices, Error, Flow, Form, Key, Limits, Map, Pages, Purpose, Request, Result, Secret,
-        Server,
+        Server, Slots,
     };
     pub use maud::{Markup, PreEscaped, Render, html};
     pub use rand::{Rng, RngExt};

@@ -1,8 +1,9 @@
 //! Sealed tokens: what a page's links and forms carry to say which step they belong to, and the value behind them.
 //!
-//! Nothing is kept per link. A token is in hexadecimal `step (4) · part (4) · value (CBOR) · tag (8)`; the tag is
-//! SipHash-2-4 over session, step, part and value, under a key of 128 bits that is fresh at each start. Signed, not
-//! hidden: do not put a secret behind a link. What a token means for the session it comes to is decided by its verbs.
+//! Nothing is kept per link. A token is in hexadecimal `step (4) · part (4) · value (CBOR) · tag (8)`, with the scope (8)
+//! before the value where the page has components; the tag is SipHash-2-4 over session and all of it, under a key of
+//! 128 bits that is fresh at each start. Signed, not hidden: do not put a secret behind a link. What a token means for
+//! the session it comes to is decided by its verbs.
 
 use std::hash::Hasher;
 
@@ -34,10 +35,14 @@ const PRINTED: u32 = 1 << 31;
 /// In a part's place: who comes by a URL of `return_url`. No token has it.
 pub(crate) const RETURN: u32 = u32::MAX;
 
+/// In a part: a scope follows.
+const SCOPED: u32 = 1 << 27;
+
 /// The session's serial stands in front of the bytes that are signed, and is not sent.
 const SERIAL: usize = 8;
 const HEAD: usize = SERIAL + 8;
 const TAG: usize = 8;
+const SCOPE: usize = 8;
 const SMALL: usize = 72;
 
 /// The bits of a part that say what an answer to its page does once the page is an old one.
@@ -104,6 +109,24 @@ impl Answered {
     }
 }
 
+/// Where a token belongs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) serial: u64,
+    pub(crate) step: u32,
+    /// [`LINK`], or the number of the form or callback on its page.
+    pub(crate) part: u32,
+    /// The component of the page that it is in; 0: the page has none.
+    pub(crate) scope: u64,
+}
+
+impl Place {
+    /// Bytes in front of the value.
+    fn head(&self) -> usize {
+        if self.scope == 0 { HEAD } else { HEAD + SCOPE }
+    }
+}
+
 /// A token that we made for this session.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Token {
@@ -112,6 +135,8 @@ pub(crate) struct Token {
     pub(crate) part: u32,
     /// What a new answer does once the page is an old one, where the page has a policy of its own.
     pub(crate) old: Option<OldPages>,
+    /// The component of the page that it is in; 0: the page has none.
+    pub(crate) scope: u64,
     bytes: Bytes,
 }
 
@@ -144,17 +169,16 @@ impl Seal {
         Seal { key: SipHasher24::new_with_key(&key), answers: SipHasher13::new_with_key(&key) }
     }
 
-    /// Adds to `token` that of a value on a page: its place is session, step and part. An error if the value is larger
-    /// than `limit` bytes.
+    /// Adds to `token` that of a value on a page. An error if the value is larger than `limit` bytes.
     pub(crate) fn seal<T: Serialize>(
         &self,
-        place: (u64, u32, u32),
+        place: Place,
         value: &T,
         limit: usize,
         token: &mut String,
     ) -> Result<(), Error> {
         let mut small = [0; SMALL];
-        let mut room = &mut small[HEAD..SMALL - TAG];
+        let mut room = &mut small[place.head()..SMALL - TAG];
         if value.serialize(&mut Serializer::new(&mut room)).is_ok() {
             let left = room.len();
             return self.seal_bytes(place, &mut small[..SMALL - left], limit, token);
@@ -165,12 +189,12 @@ impl Seal {
     #[cold]
     fn seal_large<T: Serialize>(
         &self,
-        place: (u64, u32, u32),
+        place: Place,
         value: &T,
         limit: usize,
         token: &mut String,
     ) -> Result<(), Error> {
-        let mut large = vec![0; HEAD];
+        let mut large = vec![0; place.head()];
         value
             .serialize(&mut Serializer::new(&mut large))
             .map_err(|error| Error::caused("the value cannot be sealed", error))?;
@@ -182,25 +206,35 @@ impl Seal {
     /// where the form may lead.
     pub(crate) fn seal_form(&self, place: (u64, u32, u32), nth: u32, label: u64, token: &mut String) {
         let (serial, step, old) = place;
-        self.seal((serial, step, PRINTED | old | nth), &short(label), usize::MAX, token)
-            .expect("a number can be written, and no limit is too small for it");
+        self.seal(
+            Place { serial, step, part: PRINTED | old | nth, scope: 0 },
+            &short(label),
+            usize::MAX,
+            token,
+        )
+        .expect("a number can be written, and no limit is too small for it");
     }
 
     /// Fills in what stands around the value.
     fn seal_bytes(
         &self,
-        (serial, step, part): (u64, u32, u32),
+        place: Place,
         bytes: &mut [u8],
         limit: usize,
         token: &mut String,
     ) -> Result<(), Error> {
-        let end = bytes.len() - TAG;
-        if end - HEAD > limit {
-            return Err(Error::new(format!("the value has {} bytes; at most {limit}", end - HEAD)));
+        let (Place { serial, step, part, scope }, end) = (place, bytes.len() - TAG);
+        let value = end - place.head();
+        if value > limit {
+            return Err(Error::new(format!("the value has {value} bytes; at most {limit}")));
         }
         bytes[..SERIAL].copy_from_slice(&serial.to_le_bytes());
         bytes[SERIAL..SERIAL + 4].copy_from_slice(&step.to_le_bytes());
+        let part = if scope == 0 { part } else { part | SCOPED };
         bytes[SERIAL + 4..HEAD].copy_from_slice(&part.to_le_bytes());
+        if scope != 0 {
+            bytes[HEAD..HEAD + SCOPE].copy_from_slice(&scope.to_le_bytes());
+        }
         let tag = self.key.hash(&bytes[..end]);
         bytes[end..].copy_from_slice(&tag.to_le_bytes());
         let mut digits = [0; 2 * SMALL];
@@ -226,7 +260,12 @@ impl Seal {
         let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four of them"));
         let (step, part) = (number(SERIAL), number(SERIAL + 4));
         let old = OldPages::of_bits(part);
-        Some(Token { step, part: part & !POLICIES, old, bytes: token })
+        let scope = match bytes.get(HEAD..HEAD + SCOPE).filter(|_| part & SCOPED != 0 && end >= HEAD + SCOPE)
+        {
+            Some(scope) => u64::from_le_bytes(scope.try_into().expect("eight of them")),
+            None => 0,
+        };
+        Some(Token { step, part: part & !(SCOPED | POLICIES), old, scope, bytes: token })
     }
 
     /// What tells this answer from any other: its token, with all values that came with it.
@@ -319,8 +358,8 @@ impl Token {
 
     /// The value behind the link, in CBOR.
     pub(crate) fn value_bytes(&self) -> &[u8] {
-        let bytes = self.bytes.as_ref();
-        &bytes[HEAD..bytes.len() - TAG]
+        let (bytes, scope) = (self.bytes.as_ref(), if self.scope == 0 { 0 } else { SCOPE });
+        &bytes[HEAD + scope..bytes.len() - TAG]
     }
 }
 
@@ -355,8 +394,12 @@ mod tests {
     }
 
     fn sealed<T: Serialize>(seal: &Seal, value: &T) -> Result<String, Error> {
+        sealed_in(0, seal, value)
+    }
+
+    fn sealed_in<T: Serialize>(scope: u64, seal: &Seal, value: &T) -> Result<String, Error> {
         let mut token = String::new();
-        seal.seal((7, 3, LINK), value, 1024, &mut token).map(|()| token)
+        seal.seal(Place { serial: 7, step: 3, part: LINK, scope }, value, 1024, &mut token).map(|()| token)
     }
 
     #[test]
@@ -374,10 +417,27 @@ mod tests {
     fn a_token_says_what_answers_to_its_page_do_when_it_is_old() {
         let seal = Seal::new();
         for policy in OldPages::ALL.map(Some).into_iter().chain([None]) {
-            let mut token = String::new();
-            seal.seal((7, 3, 5 | OldPages::bits(policy)), &(), 1024, &mut token).expect("small");
-            let opened = seal.open(7, &token).expect("ours");
-            assert_eq!((opened.part, opened.old), (5, policy));
+            for scope in [0, 9] {
+                let mut token = String::new();
+                let place = Place { serial: 7, step: 3, part: 5 | OldPages::bits(policy), scope };
+                seal.seal(place, &(), 1024, &mut token).expect("small");
+                let opened = seal.open(7, &token).expect("ours");
+                assert_eq!((opened.part, opened.old, opened.scope), (5, policy, scope));
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_says_which_part_it_is_of_and_is_as_long_as_before_where_it_is_of_none() {
+        let seal = Seal::new();
+        for op in [Op::Inc, Op::Add { many: -3, what: "x".repeat(100) }] {
+            let (plain, scoped) =
+                (sealed(&seal, &op).expect("small"), sealed_in(9, &seal, &op).expect("small"));
+            assert_eq!(scoped.len() - plain.len(), 2 * SCOPE);
+            let opened = seal.open(7, &scoped).expect("ours");
+            assert_eq!((opened.step, opened.part, opened.scope), (3, LINK, 9));
+            assert_eq!(opened.value::<Op>(), Some(op));
+            assert_eq!(seal.open(7, &plain).expect("ours").scope, 0);
         }
     }
 

@@ -7,7 +7,7 @@ use siphasher::sip::SipHasher24;
 use super::line_and_rest;
 use crate::hit::Hit;
 use crate::reply::{Back, Reply};
-use crate::step::{PARAM, Seal};
+use crate::step::{PARAM, Place, Seal};
 
 /// A key that anybody knows, so that some tokens of the corpus are right.
 const KEY: [u8; 16] = [7; 16];
@@ -58,10 +58,12 @@ pub fn token(bytes: &[u8]) {
     let Some((serial, wire)) = bytes.split_first_chunk() else { return };
     let (seal, serial) = (Seal::of_bytes(KEY), u64::from_le_bytes(*serial));
     let value = String::from_utf8_lossy(wire);
-    let (step, part) = (serial as u32, (serial >> 32) as u32);
+    let (step, part) = (serial as u32, (serial >> 33) as u32);
+    // Each second one is of a part of its page.
+    let place = Place { serial, step, part, scope: if serial >> 32 & 1 == 0 { 0 } else { serial } };
     let mut sealed = String::new();
-    if seal.seal((serial, step, part), &value, 1024, &mut sealed).is_ok() {
-        opens_for_its_session_only(&seal, (serial, step, part), &sealed, &value);
+    if seal.seal(place, &value, 1024, &mut sealed).is_ok() {
+        opens_for_its_session_only(&seal, place, &sealed, &value);
     }
     if seal.open(serial, &value).is_some() {
         // What opens was sealed by us.
@@ -73,10 +75,10 @@ pub fn token(bytes: &[u8]) {
     }
 }
 
-fn opens_for_its_session_only(seal: &Seal, place: (u64, u32, u32), sealed: &str, value: &str) {
-    let (serial, step, part) = place;
+fn opens_for_its_session_only(seal: &Seal, place: Place, sealed: &str, value: &str) {
+    let Place { serial, step, part, scope } = place;
     let token = seal.open(serial, sealed).expect("sealed for this session");
-    assert_eq!((token.step, token.part), (step, part));
+    assert_eq!((token.step, token.part, token.scope), (step, part, scope));
     assert_eq!(token.value::<String>().as_deref(), Some(value));
     assert!(seal.open(serial.wrapping_add(1), sealed).is_none());
     let at = value.len() % sealed.len();

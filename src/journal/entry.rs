@@ -46,7 +46,14 @@ pub(crate) enum Entry {
         place: String,
     },
     /// The outside was observed.
-    Read { name: String, result: Outcome, at: i64 },
+    Read {
+        name: String,
+        result: Outcome,
+        at: i64,
+        /// The component that observed it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        scope: String,
+    },
     /// An effect is about to be tried.
     Intent { effect: Effect, once: bool },
     /// An effect was tried, or had been done before.
@@ -91,6 +98,8 @@ pub(crate) enum Verb {
     Choose,
     Ask,
     Callbacks,
+    /// All components of a page.
+    Parts,
 }
 
 /// How a session came to its end.
@@ -112,6 +121,9 @@ pub(crate) struct Effect {
     pub(crate) nth: u32,
     /// Which checkpoint that was; 0: there was none.
     pub(crate) since: u64,
+    /// The component that does it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) scope: String,
 }
 
 /// What came of an observation or an effect.
@@ -168,6 +180,9 @@ pub(crate) struct Taken {
     /// It came by a URL of `return_url`; whether it brought what names the visitor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) returned: Option<bool>,
+    /// The component that took it: its path on the page.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) scope: String,
 }
 
 /// A file that came with a form.
@@ -288,7 +303,7 @@ impl fmt::Display for Entry {
             Entry::Program { format, build } => write!(f, "program {build:016x}, format {format}"),
             Entry::Hit(taken) => taken.fmt(f),
             Entry::Asked { verb, of, place, .. } => write!(f, "waits: {verb:?} {of} at {place}"),
-            Entry::Read { name, result, .. } => write!(f, "read {name:?}: {result}"),
+            Entry::Read { name, result, scope, .. } => write!(f, "{}read {name:?}: {result}", Within(scope)),
             Entry::Intent { effect, .. } => write!(f, "tries {effect}"),
             Entry::Done { effect, result, .. } => write!(f, "did {effect}: {result}"),
             Entry::Entropy { .. } => f.write_str("chance"),
@@ -330,6 +345,9 @@ impl fmt::Display for Taken {
             Some(false) => f.write_str(" (returned, without the visitor)")?,
             None => {}
         }
+        if !self.scope.is_empty() {
+            write!(f, " for {}", self.scope)?;
+        }
         if let Some(value) = &self.value {
             write!(f, " → {value:?}")?;
         }
@@ -339,7 +357,16 @@ impl fmt::Display for Taken {
 
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} of {:016x} ({})", self.name, self.args, self.nth + 1)
+        write!(f, "{}{:?} of {:016x} ({})", Within(&self.scope), self.name, self.args, self.nth + 1)
+    }
+}
+
+/// The component that something happens in, if it does in one.
+struct Within<'a>(&'a str);
+
+impl fmt::Display for Within<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, "{}: ", self.0) }
     }
 }
 

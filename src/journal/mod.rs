@@ -14,6 +14,7 @@ pub(crate) mod fuzz;
 mod headers;
 mod hits;
 pub(crate) mod inside;
+mod last_page;
 mod parking;
 pub(crate) mod rebuilding;
 mod record;
@@ -139,6 +140,11 @@ impl Journal {
         hasher.write_u32(effect.nth);
         hasher.write_u64(effect.since);
         hasher.write(effect.name.as_bytes());
+        if !effect.scope.is_empty() {
+            // No text has this byte in it: where the name ends is seen.
+            hasher.write_u8(0xff);
+            hasher.write(effect.scope.as_bytes());
+        }
         hasher.finish128().as_u128()
     }
 

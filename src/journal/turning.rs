@@ -10,7 +10,7 @@ use std::task::Poll;
 use http::StatusCode;
 
 use super::rebuilding::blocking;
-use super::store::{Head, StoreError};
+use super::store::StoreError;
 use super::tape::tree::{Sought, Tree};
 use super::tape::{Tape, Turn};
 use crate::engine::Core;
@@ -36,10 +36,10 @@ pub(crate) struct Branches {
     /// An answer to another page than the one where the session is.
     wish: Option<Wish>,
     /// Where the session goes back to if it takes nothing where it was brought.
-    back: Option<Branch>,
+    pub(super) back: Option<Branch>,
     /// An old page is looked for: what is made again meanwhile is for who asked for it.
-    seeks: bool,
-    made: Option<Arc<Kept>>,
+    pub(super) seeks: bool,
+    pub(super) made: Option<Arc<Kept>>,
     /// Other branches that are in memory; the one that was left last is the last.
     aside: Vec<Branch>,
 }
@@ -53,7 +53,7 @@ struct Wish {
 }
 
 /// A branch that rests: where the program waits, with what belongs to that.
-struct Branch {
+pub(super) struct Branch {
     task: Task,
     talk: Talk,
     preface: Option<Box<Preface>>,
@@ -69,7 +69,7 @@ enum Goal {
 }
 
 /// Why it is not brought anywhere.
-enum Refusal {
+pub(super) enum Refusal {
     /// There is no such page any more, or no new answer to it: the current one is shown, with a notice.
     Outdated,
     /// The page is before a point that the session does not go back behind.
@@ -130,7 +130,7 @@ impl Session {
         });
     }
 
-    fn branches<R>(&self, look: impl FnOnce(&mut Branches) -> R) -> Option<R> {
+    pub(super) fn branches<R>(&self, look: impl FnOnce(&mut Branches) -> R) -> Option<R> {
         self.queue.lock().peek_extra()?.branches.as_deref_mut().map(look)
     }
 
@@ -275,7 +275,7 @@ impl Session {
     }
 
     /// Nothing was taken where the session was brought, or it could not be brought there: back to where it was.
-    fn go_back_to(self: &Arc<Self>, task: Option<Task>, refusal: Option<Refusal>) {
+    pub(super) fn go_back_to(self: &Arc<Self>, task: Option<Task>, refusal: Option<Refusal>) {
         let Some(mut back) = self.branches(|branches| branches.back.take()).flatten() else {
             debug_assert!(false, "who goes back came from somewhere");
             return;
@@ -354,41 +354,6 @@ impl Session {
         true
     }
 
-    /// Keeps a page for who asked for it; gives it back if nobody did.
-    pub(crate) fn keep_made(&self, page: Kept) -> Option<Kept> {
-        let mut state = self.queue.lock();
-        let branches = state.peek_extra().and_then(|extra| extra.branches.as_deref_mut());
-        let Some(branches) = branches.filter(|branches| branches.seeks) else { return Some(page) };
-        branches.made = Some(Arc::new(page));
-        None
-    }
-
-    /// The page that was made again for who asked for it.
-    pub(crate) fn made_page(&self) -> Option<Arc<Kept>> {
-        self.branches(|branches| branches.made.clone()).flatten()
-    }
-
-    /// What was replayed has come to its end: whoever asks for its last page gets it.
-    pub(crate) fn show_end(self: &Arc<Self>) {
-        let current = self.talk(|talk| talk.current.take());
-        if let Some(hit) = current {
-            drop(self.finish(hit, true));
-        }
-        let hit = self.queue.lock().take_first();
-        if let Some(hit) = hit {
-            self.core.repeat(self, hit);
-        }
-        if self.branches(|branches| branches.back.is_some()) == Some(true) {
-            return self.go_back_to(None, None);
-        }
-        self.queue.end();
-        if self.tape(|tape| tape.rehearses) == Some(false) {
-            // Its other branches could not be gone on from.
-            self.core.table.remove(self);
-            self.end_late();
-        }
-    }
-
     /// Other branches leave memory.
     pub(crate) fn bury_branches(self: &Arc<Self>) {
         let branches = self.queue.lock().peek_extra().and_then(|extra| extra.branches.take());
@@ -438,7 +403,7 @@ impl Branch {
 }
 
 impl Core {
-    async fn tree_of(self: &Arc<Self>, session: u64) -> Result<Tree, StoreError> {
+    pub(super) async fn tree_of(self: &Arc<Self>, session: u64) -> Result<Tree, StoreError> {
         let core = self.clone();
         blocking(move || Tree::of(&core.journal().store.recall(session)?)).await
     }
@@ -451,47 +416,11 @@ impl Core {
         self.notify(&mut hit, Notice::Committed, Some(&onward));
         self.finish(hit);
     }
-
-    /// A session that has ended before this process began, or was forgotten since: the repeat of its last answer gets its
-    /// last page.
-    pub(super) async fn repeat_end(
-        self: &Arc<Self>,
-        visitor: VisitorId,
-        head: Head,
-        flow: u16,
-        hit: Box<Hit>,
-    ) {
-        let answer = self.seal.answer_of(head.session, &hit).unwrap_or(Answered::NONE);
-        let known = answer.is_some() && self.journal().count_replay(visitor, self.limits.replays);
-        let wound = if known { self.last_words(&head, answer).await } else { None };
-        let Some((tape, first)) = wound else { return self.expire(hit) };
-        let ghost = Session::parked(self.clone(), visitor, head.label, head.session, flow);
-        {
-            let mut state = ghost.queue.lock();
-            state.extra().branches.get_or_insert_default().seeks = true;
-            state.put_first(hit);
-        }
-        self.journal().in_place(head.session, ghost.replay(tape, &first)).await;
-        let left = ghost.queue.lock().take_first();
-        left.into_iter().for_each(|hit| self.expire(hit));
-    }
-
-    async fn last_words(
-        self: &Arc<Self>,
-        head: &Head,
-        answer: Answered,
-    ) -> Option<(Tape, Box<super::Taken>)> {
-        let tree = self.tree_of(head.session).await.ok()?;
-        let step = tree.last_words(answer.number())?;
-        let (mut tape, first) = tree.wind(step, false, self.journal().build)?;
-        (tape.stays, tape.rehearses) = (true, true);
-        Some((tape, first))
-    }
 }
 
 impl super::Journal {
     /// Counts that an old page of this visitor is found by replay; `false`: there were too many.
-    fn count_replay(&self, visitor: VisitorId, limit: usize) -> bool {
+    pub(super) fn count_replay(&self, visitor: VisitorId, limit: usize) -> bool {
         let mut replays = self.replays.lock().expect("no code panics while it holds the counts");
         let count = replays.entry(visitor).or_default();
         *count += 1;

@@ -53,7 +53,7 @@ struct Rare<'h> {
 }
 
 /// What pages of a session carry on in their links, and what programs are not shown.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Cut {
     /// The mapper names the visitor by a value of the hit.
     pub(crate) named: bool,
@@ -62,7 +62,7 @@ pub(crate) struct Cut {
     carried: Option<Box<Carried>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Carried {
     visitor_param: Option<String>,
     params: Vec<(String, String)>,

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 pub use answer::Answer;
 pub(crate) use answer::{Back, Call, Outcome, Ready};
-use forms::Forms;
+pub(crate) use forms::Forms;
 
 use crate::body::Body;
 use crate::mapper::returns::NO_REFERRER;
@@ -223,6 +223,13 @@ impl Reply {
         if more {
             self.rare().forms = Some(forms);
         }
+    }
+
+    /// Adds to what was printed, while there is room for it.
+    pub(crate) fn add_quietly(&mut self, text: String, limit: usize) {
+        let before = self.overflow;
+        self.add(text, limit);
+        self.overflow = before;
     }
 
     /// Completes the response. With `keep` returns it also as a page that can be given again, unless it was streamed.

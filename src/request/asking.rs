@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::Request;
+use super::{Request, parts};
 use crate::error::Error;
 use crate::hit::{Hit, Site};
 use crate::journal::rebuilding::Replayed;
@@ -108,6 +108,11 @@ impl<'a> Asking<'a> {
         self.taken(hit, answer, taken)
     }
 
+    /// The verb is done, and took no hit itself.
+    pub(super) fn done(&mut self) {
+        self.request = None;
+    }
+
     /// The hit was taken: the verb is done.
     pub(super) fn taken(
         &mut self,
@@ -150,7 +155,12 @@ impl Drop for Asking<'_> {
         if self.is_given_up()
             && let Some(request) = self.request.take()
         {
-            request.session.queue.unask();
+            match parts::here() {
+                None => request.session.queue.unask(),
+                // Given up with its page, which says so itself or is over.
+                Some(scope) if scope.is_closed() => return,
+                Some(scope) => scope.went_on(),
+            }
             request.session.gave_up();
         }
     }
@@ -159,7 +169,7 @@ impl Drop for Asking<'_> {
 /// The future of [`Request::next`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Next<'a> {
-    asking: Asking<'a>,
+    pub(super) asking: Asking<'a>,
 }
 
 impl<'a> Next<'a> {
@@ -172,6 +182,9 @@ impl<'a> Future for Next<'a> {
     type Output = Result<&'a mut Request, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(scope) = parts::here() {
+            return self.poll_in_part(&scope, cx);
+        }
         if let Some(place) = self.asking.begins() {
             let completed = self.asking.request().complete(place);
             self.asking.failed(completed)?;

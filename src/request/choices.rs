@@ -13,7 +13,7 @@ use crate::hit::Hit;
 use crate::mapper::Cut;
 use crate::page::Notice;
 use crate::session::Session;
-use crate::step::{LINK, PARAM, param};
+use crate::step::{LINK, PARAM, Place, param};
 
 /// About what a small link takes.
 const LINK_BYTES: usize = 80;
@@ -35,6 +35,8 @@ pub struct Choices<'a, T> {
     pub(super) step: u32,
     /// What its tokens say of answers to it once it is old.
     pub(super) old: u32,
+    /// The component whose page this is; 0: it is all of the page.
+    pub(super) scope: u64,
     pub(super) cut: &'a Cut,
     pub(super) notice: Option<Notice>,
     pub(super) placed: Cell<bool>,
@@ -126,7 +128,8 @@ impl<'c, T> Choices<'c, T> {
     /// Adds the token of a value. A value that cannot be sealed fails the page.
     fn seal<V: Serialize>(&self, part: u32, value: &V, text: &impl Render, token: &mut String) {
         let core = &self.session.core;
-        let place = (self.session.serial, self.step, part | self.old);
+        let (serial, step, part) = (self.session.serial, self.step, part | self.old);
+        let place = Place { serial, step, part, scope: self.scope };
         if let Err(error) = core.seal.seal(place, value, core.limits.token, token) {
             let what = format!("the choice `{}` cannot be made", text.render().into_string());
             self.failed.borrow_mut().get_or_insert(Error::caused(what, error));

@@ -17,7 +17,8 @@ use serde::de::DeserializeOwned;
 
 use super::asking::{Asking, Standing};
 use super::choices::{Callback, Callbacks, Choice, Choices};
-use super::{Request, params};
+use super::in_hand::InHand;
+use super::{Request, params, parts};
 use crate::error::Error;
 use crate::hit::{Hit, Site};
 use crate::journal::recording::Completed;
@@ -208,7 +209,7 @@ impl<T, F, K> Unpin for Choose<'_, T, F, K> {}
 
 impl<T, F, K> Drop for Choose<'_, T, F, K> {
     fn drop(&mut self) {
-        if self.asking.is_given_up() {
+        if self.asking.is_given_up() && parts::here().is_none_or(|scope| !scope.is_closed()) {
             // Links of the page that was given up are not links of the next one.
             self.asking.session().skip_step();
         }
@@ -224,6 +225,9 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        if let Some(scope) = parts::here() {
+            return this.poll_in_part(&scope, cx);
+        }
         if let Some(place) = this.asking.begins() {
             let shown = this.show_first(place);
             this.asking.failed(shown)?;
@@ -313,7 +317,7 @@ where
     }
 
     /// The value that was taken here then. `None`: it cannot be found any more.
-    fn again(&mut self, hit: Box<Hit>, taken: &Taken) -> Option<T> {
+    pub(super) fn again(&mut self, hit: Box<Hit>, taken: &Taken) -> Option<T> {
         let value = match K::again(taken, &hit) {
             Some(value) => value,
             None => self.find_again(&hit, taken),
@@ -420,6 +424,7 @@ where
             session: self.asking.session(),
             step,
             old,
+            scope: parts::here().map_or(0, |scope| scope.id()),
             cut,
             notice,
             placed: Cell::new(false),
@@ -449,8 +454,8 @@ fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, standing: &Standing) -> 
         return Verdict::Redraw((wire != HERE).then_some(Notice::Outdated));
     };
     let answer = seal.answer(hit, &token);
-    // A form that was printed is none of the page that is chosen on.
-    let here = token.step == standing.step && !token.is_printed();
+    // A form that was printed is none of the page that is chosen on, and neither is what is in a part.
+    let here = token.step == standing.step && !token.is_printed() && token.scope == 0;
     if here && standing.way == Way::Answered && session.was_answered(answer) {
         Verdict::Old(token, answer)
     } else if here && token.part != LINK {
@@ -467,7 +472,7 @@ fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, standing: &Standing) -> 
 }
 
 /// What is to be written of a link that was followed, where there is a journal.
-fn to_write(session: &Session, answer: Answered, token: &Token) -> Option<Box<Taken>> {
+pub(super) fn to_write(session: &Session, answer: Answered, token: &Token) -> Option<Box<Taken>> {
     session.core.journal.as_ref()?;
     let value = Some(Blob(token.value_bytes().to_vec()));
     Some(Box::new(Taken {
@@ -476,32 +481,4 @@ fn to_write(session: &Session, answer: Answered, token: &Token) -> Option<Box<Ta
         value,
         ..Taken::default()
     }))
-}
-
-/// A hit that is the session's if drawing its page panics or fails.
-pub(super) struct InHand<'s> {
-    session: &'s Session,
-    hit: Option<Box<Hit>>,
-}
-
-impl<'s> InHand<'s> {
-    pub(super) fn new(session: &'s Session, hit: Box<Hit>) -> Self {
-        InHand { session, hit: Some(hit) }
-    }
-
-    pub(super) fn hit(&self) -> &Hit {
-        self.hit.as_ref().expect("released once, by value")
-    }
-
-    pub(super) fn release(mut self) -> Box<Hit> {
-        self.hit.take().expect("released once, by value")
-    }
-}
-
-impl Drop for InHand<'_> {
-    fn drop(&mut self) {
-        if let Some(hit) = self.hit.take() {
-            self.session.talk(|talk| talk.current = Some(hit));
-        }
-    }
 }

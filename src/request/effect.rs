@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Request;
+use super::{Request, parts};
 use crate::error::{BoxError, Chain, Error};
 use crate::journal::inside::Inside;
 use crate::journal::tape::{Diverged, Standing};
@@ -137,7 +137,7 @@ impl Request {
         self.stand_at(place);
         async move {
             let session = &self.session;
-            let then = session.tape(|tape| tape.read(name, place));
+            let then = session.tape(|tape| tape.read(name, &parts::path(), place));
             match then {
                 Some(Ok(Some(then))) => return open(name, then),
                 Some(Err(Diverged)) => return session.wait_for_the_end().await,
@@ -251,7 +251,7 @@ impl Request {
         async move {
             let args = args.map_err(|error| Error::caused(format!("the arguments of `{name}`"), error))?;
             let session = &self.session;
-            let standing = session.tape(|tape| tape.effect(name, args, place));
+            let standing = session.tape(|tape| tape.effect(name, &parts::path(), args, place));
             let effect = match standing {
                 None => return unrecorded(name, session, act).await,
                 Some(Err(Diverged)) => return session.wait_for_the_end().await,
@@ -340,7 +340,7 @@ impl Session {
     }
 
     /// Has everything up to the intent written. If it cannot be, the session does not go on.
-    async fn intends(self: &Arc<Self>, effect: Effect, once: bool) -> Effect {
+    async fn intends(self: &Arc<Self>, effect: Box<Effect>, once: bool) -> Box<Effect> {
         self.tape(|tape| {
             // A newborn with an effect is one no more.
             tape.grown = true;
@@ -352,12 +352,12 @@ impl Session {
     /// An effect that was done is written at once: its step may still fail. An error is a part of the step.
     fn did<T: DeserializeOwned>(
         self: &Arc<Self>,
-        effect: Effect,
+        effect: Box<Effect>,
         name: &'static str,
         written: Written,
     ) -> Result<T, Error> {
         let at = self.core.clock.micros();
-        self.tape(|tape| tape.record_effect(effect, written.0.clone(), at));
+        self.tape(|tape| tape.record_effect(*effect, written.0.clone(), at));
         if matches!(written.0, Outcome::Ok(_)) {
             self.write_on();
         }
@@ -367,7 +367,7 @@ impl Session {
     /// Records what was observed.
     fn observed<T: DeserializeOwned>(&self, name: &'static str, written: Written) -> Result<T, Error> {
         let at = self.core.clock.micros();
-        self.tape(|tape| tape.record_read(name, written.0.clone(), at));
+        self.tape(|tape| tape.record_read(name, &parts::path(), written.0.clone(), at));
         written.open(name)
     }
 

@@ -13,8 +13,10 @@ mod effect;
 #[cfg(feature = "multipart")]
 pub(crate) mod file;
 mod form;
+mod in_hand;
 mod json;
 mod params;
+mod parts;
 mod printed;
 mod response;
 mod returning;
@@ -39,6 +41,8 @@ pub use effect::Key;
 pub use file::UploadedFile;
 pub use form::Form;
 pub use params::FromParam;
+pub(crate) use parts::apart;
+pub use parts::{First, Layout, Parts, Slots};
 pub use secret::Secret;
 #[cfg(feature = "files")]
 pub use send_file::SendFile;
@@ -281,11 +285,15 @@ impl Request {
     /// Takes a hit: it is in hand now, and the last step is done.
     fn take(&mut self, mut hit: Box<Hit>, answer: Answered, taken: Option<Box<Taken>>) {
         let session = &self.session;
+        let in_part = parts::here().inspect(|scope| scope.went_on()).is_some();
         let kept = {
             let mut state = session.queue.lock();
-            if let Some(extra) = state.peek_extra() {
-                (extra.preface, extra.old_pages) = (None, None);
+            if let Some(extra) = state.peek_extra().filter(|_| !in_part) {
+                extra.preface = None;
                 hit.reply.out = std::mem::take(&mut extra.between);
+            }
+            if let Some(extra) = state.peek_extra() {
+                extra.old_pages = None;
             }
             state.tidy();
             let Talk { current, step, applied, way, .. } = &mut state.talk;
@@ -295,7 +303,7 @@ impl Request {
             {
                 tape.grown = true;
                 let step = tape.next_step();
-                tape.take(Box::new(Taken { step, ..*taken }));
+                tape.take(Box::new(Taken { step, scope: parts::path(), ..*taken }));
                 tape.secrets = secret::collected();
                 state.talk.step = step;
             }

@@ -5,7 +5,7 @@ use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
 use maud::Render;
 
-use super::{Request, printed};
+use super::{Request, parts, printed};
 use crate::error::Error;
 use crate::hit::Hit;
 use crate::journal::inside::Inside;
@@ -14,14 +14,16 @@ use crate::session::Session;
 impl Request {
     /// Adds to the response. Text is escaped, markup is not. Between two hits it is kept for the next response.
     pub fn print(&mut self, content: impl Render) -> &mut Self {
-        add(&self.session, content.render().into_string());
+        self.add(content.render().into_string());
         self
     }
 
     /// Makes this the page, in place of what was printed so far.
     pub fn show(&mut self, content: impl Render) -> &mut Self {
         let text = content.render().into_string();
-        {
+        if let Some(scope) = parts::here() {
+            scope.unprint();
+        } else {
             let mut state = self.session.queue.lock();
             if let Some(tape) = state.peek_extra().and_then(|extra| extra.tape.as_mut()) {
                 tape.unprint();
@@ -31,15 +33,30 @@ impl Request {
                 None => state.extra().between.clear(),
             }
         }
-        add(&self.session, text);
+        self.add(text);
         self
+    }
+
+    fn add(&mut self, text: String) {
+        match parts::here() {
+            None => add(&self.session, text),
+            Some(scope) => {
+                self.session.tape(|tape| tape.print(&text));
+                scope.print(&text, self.session.core.limits.page);
+            }
+        }
     }
 
     /// Sends what was printed so far; waits while the client is slow to take it. The response stays open.
     ///
     /// A client that went away is not an error: the session goes on.
     pub async fn flush(&mut self) -> Result<(), Error> {
+        parts::outside("flush", "it is shown with the page that it is on, when all parts wait")?;
         if self.session.core.journal.is_some() && !self.session.may_flush().await {
+            // It was sent then. The page of the last step is whole, for who asks for it again.
+            if self.session.tape(|tape| tape.is_hushed()) == Some(true) {
+                self.reply(|hit| hit.reply.out.clear());
+            }
             return Ok(());
         }
         let frames = &self.session.core.frames;
@@ -175,6 +192,10 @@ pub(super) fn add(session: &Session, text: String) {
     if let Some(tape) = state.peek_extra().and_then(|extra| extra.tape.as_mut()) {
         tape.print(&text);
         if tape.is_hushed() {
+            // Nobody sees it any more, unless it stands before components that outlive the step.
+            if let Some(hit) = &mut state.talk.current {
+                hit.reply.add_quietly(text, limit);
+            }
             return;
         }
     }

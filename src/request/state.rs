@@ -7,9 +7,12 @@ use std::panic::Location;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Request;
+use super::{Request, parts};
 use crate::error::Error;
 use crate::journal::Blob;
+
+/// Why a component has none of its own.
+const CHECKPOINTS: &str = "a checkpoint says where all parts are; make it before `parts`";
 
 impl Request {
     /// A value that belongs to the session and not to one line of its steps: one for each type, `T::default()` at first.
@@ -55,6 +58,7 @@ impl Request {
     /// It stands first: verbs before it would be missing where the session is rebuilt from a checkpoint. Fails there, and
     /// when the state cannot be read as `T` any more.
     pub fn restore_or<T: DeserializeOwned>(&mut self, default: T) -> Result<T, Error> {
+        parts::outside("restore_or", CHECKPOINTS)?;
         match self.session.tape(|tape| tape.restore()) {
             None | Some(Ok(None)) => Ok(default),
             Some(Ok(Some(state))) => state
@@ -79,9 +83,10 @@ impl Request {
     /// }
     /// ```
     ///
-    /// Fails if the state cannot be written.
+    /// Fails if the state cannot be written, and in a [part](Self::parts).
     #[track_caller]
     pub fn checkpoint<T: Serialize + ?Sized>(&mut self, state: &T) -> Result<(), Error> {
+        parts::outside("checkpoint", CHECKPOINTS)?;
         let place = Location::caller();
         let state = Blob::of(state).map_err(|error| Error::caused("the checkpoint's state", error))?;
         self.session.checkpoint(state.0, place);

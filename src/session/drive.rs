@@ -14,7 +14,7 @@ use crate::journal::inside;
 use crate::journal::turning::After;
 use crate::log::Line;
 use crate::reply::Ready;
-use crate::request::Request;
+use crate::request::{Request, apart};
 
 impl Wake for Session {
     fn wake(self: Arc<Self>) {
@@ -115,6 +115,7 @@ impl Session {
         let journaled = self.core.journal.is_some();
         let polled = {
             let _watched = watch::running(self.serial);
+            let _apart = apart();
             let _hushed = (journaled && self.is_replaying()).then(inside::hush);
             catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(&mut Context::from_waker(&waker))))
         };
@@ -168,6 +169,7 @@ impl Session {
     /// Drops a task. Its destructors are the program's and may panic.
     #[cold]
     pub(crate) fn bury(&self, task: Task) {
+        let _apart = apart();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(task))) {
             tracing::error!(session = %self.name(), panic = %Line(panic_text(&*panic)), "a destructor of a session panicked");
         }

@@ -75,7 +75,7 @@ async fn waits_for_both_the_other_way(mut req: Request) -> Result<()> {
 
 /// A combinator like `FuturesUnordered`: it gives what it runs a waker of its own, and polls it only when that was
 /// called.
-struct Picky<F> {
+pub(crate) struct Picky<F> {
     future: Pin<Box<F>>,
     bell: Arc<Bell>,
 }
@@ -95,7 +95,7 @@ impl Wake for Bell {
     }
 }
 
-fn picky<F: Future>(future: F) -> Picky<F> {
+pub(crate) fn picky<F: Future>(future: F) -> Picky<F> {
     let bell = Bell { rang: AtomicBool::new(true), ..Bell::default() };
     Picky { future: Box::pin(future), bell: Arc::new(bell) }
 }

@@ -102,6 +102,35 @@ async fn animals_learns_from_one_visitor_for_all() {
 }
 
 #[tokio::test]
+async fn multi_counter_counts_in_each_alone() {
+    let mut browser = Browser::journaled(multi_counter::multi_counter);
+    browser.get("/").await.follow("3").await.shows("counter 1 Count: 0").shows("counter 3 Count: 0");
+    browser.follow("++").await.shows("counter 1 Count: 1 ++ -- done counter 2 Count: 0");
+    browser.follow("--").await.follow("--").await.shows("counter 1 Do you really want to GO NEGATIVE?");
+    browser.shows("counter 2 Count: 0");
+    browser.follow("++").await.shows("GO NEGATIVE").shows("counter 2 Count: 1");
+    browser.follow("Yes").await.shows("counter 1 Count: -1").shows("counter 2 Count: 1");
+    browser.follow("done").await.shows("counter 1 Done at -1.").shows("counter 2 Count: 1");
+    browser.follow("done").await.shows("counter 2 Done at 1.").shows("counter 3 Count: 0");
+    browser.follow("++").await.follow("done").await.shows("Together they have counted to 1.");
+    browser.follow("OK").await.shows("How many counters?");
+}
+
+#[tokio::test]
+async fn dashboard_searches_lists_and_orders() {
+    let mut browser = Browser::journaled(dashboard::dashboard);
+    browser.get("/").await.shows("Reading room").shows_not("remove");
+    browser.fill("title", "ma").submit().await.shows("2 found for “ma”");
+    browser.follow("Emma").await.shows("Emma remove");
+    browser.fill("title", "a").submit().await.follow("Faust").await;
+    browser.shows("Emma remove Faust remove");
+    browser.follow("remove").await.shows("Take “Emma” off the list?");
+    browser.fill("title", "wal").submit().await.shows("1 found").shows("Take “Emma” off the list?");
+    browser.follow("Yes").await.shows("1 found").shows("Faust remove").shows_not("Emma");
+    browser.click("Order").await.shows("Your order has the number");
+}
+
+#[tokio::test]
 async fn params_shows_one_all_of_a_name_and_all() {
     let mut browser = Browser::new(params::params);
     browser.get("/").await.shows("Parameter Passing Example");

@@ -25,6 +25,7 @@ mod mapping;
 mod mistakes;
 mod noticed;
 mod output;
+mod parts;
 mod printed;
 #[cfg(feature = "sqlite")]
 mod promises;

@@ -105,6 +105,34 @@ async fn line_14_callback_counter_goes_on() {
 }
 
 #[tokio::test]
+async fn line_14_multi_counter_goes_on() {
+    let mut ada = visit(|| multi_counter::multi_counter);
+    ada.browser.get("/").await.follow("2").await.shows("counter 2 Count: 0");
+    ada.again().follow("++").await.shows("counter 1 Count: 1");
+    ada.again().follow("++").await.follow("--").await.shows("counter 1 Count: 1");
+    ada.again().follow("--").await;
+    ada.again().follow("--").await.shows("GO NEGATIVE").shows("counter 2 Count: 0");
+    ada.again().follow("++").await.shows("GO NEGATIVE").shows("counter 2 Count: 1");
+    ada.again().follow("No").await.shows("counter 1 Count: 0").shows("counter 2 Count: 1");
+    ada.again().follow("done").await.shows("counter 1 Done at 0.");
+    ada.again().get("/").await.shows("counter 1 Done at 0.").shows("counter 2 Count: 1");
+    ada.again().follow("done").await.shows("Together they have counted to 1.");
+}
+
+#[tokio::test]
+async fn line_14_dashboard_goes_on() {
+    let mut ada = visit(|| dashboard::dashboard);
+    ada.browser.get("/").await.fill("title", "a").submit().await.shows("6 found");
+    ada.again().follow("Dracula").await.shows("Dracula remove");
+    ada.again().follow("remove").await.shows("Take “Dracula” off the list?");
+    ada.again().reload().await.shows("Take “Dracula”").has_field("title");
+    ada.again().fill("title", "emma").submit().await.shows("1 found").shows("Take “Dracula”");
+    ada.again().follow("Emma").await.shows("Take “Dracula” off the list?");
+    ada.again().follow("No").await.shows("Dracula remove Emma remove");
+    ada.again().click("Order").await.shows("Your order has the number");
+}
+
+#[tokio::test]
 async fn line_14_wizard_goes_on() {
     let mut ada = visit(|| wizard::wizard);
     ada.browser.get("/").await.fill("name", "Ada").fill("email", "ada@example.org").submit().await;

@@ -55,7 +55,7 @@ pub(crate) struct Tape {
     /// Effects that are to be tried once, and were tried in such steps with an end that nobody knows.
     doubtful: HashSet<Effect>,
     /// Effects on the way here, since the last checkpoint.
-    tried: HashMap<(String, u64), u32>,
+    tried: HashMap<Effect, u32>,
     /// Which checkpoint that was; 0: there was none.
     since: u64,
     /// Checkpoints whose entries are needed, each with its step.

@@ -8,23 +8,28 @@ use crate::journal::stable_hash;
 /// Steps before a checkpoint that stay.
 const REACHABLE: u32 = 20;
 
-/// How an effect stands.
+/// How an effect stands. In a box: a session that waits for its effect holds it more than once.
 pub(crate) enum Standing {
     /// It was done: this came of it.
     Done(Outcome),
     /// It was tried, and nothing is known of what came of it.
-    InDoubt(Effect),
+    InDoubt(Box<Effect>),
     /// It was never tried.
-    New(Effect),
+    New(Box<Effect>),
 }
 
 impl Tape {
     /// What an observation gave then.
-    pub(crate) fn read(&mut self, name: &str, place: Place) -> Result<Option<Outcome>, Diverged> {
+    pub(crate) fn read(
+        &mut self,
+        name: &str,
+        scope: &str,
+        place: Place,
+    ) -> Result<Option<Outcome>, Diverged> {
         self.under_way = true;
         match self.pop() {
             None => Ok(None),
-            Some((_, Entry::Read { name: then, result, at })) if then == name => {
+            Some((_, Entry::Read { name: then, result, at, scope: of })) if then == name && of == scope => {
                 self.now = at;
                 Ok(Some(result))
             }
@@ -33,21 +38,29 @@ impl Tape {
     }
 
     /// Records what an observation gave.
-    pub(crate) fn record_read(&mut self, name: &str, result: Outcome, at: i64) {
+    pub(crate) fn record_read(&mut self, name: &str, scope: &str, result: Outcome, at: i64) {
         self.now = at;
-        self.push(&Entry::Read { name: name.to_owned(), result, at });
+        self.push(&Entry::Read { name: name.to_owned(), result, at, scope: scope.to_owned() });
     }
 
     /// How an effect of these arguments stands.
-    pub(crate) fn effect(&mut self, name: &str, args: u64, place: Place) -> Result<Standing, Diverged> {
+    pub(crate) fn effect(
+        &mut self,
+        name: &str,
+        scope: &str,
+        args: u64,
+        place: Place,
+    ) -> Result<Standing, Diverged> {
         self.under_way = true;
-        let nth = self.tried.entry((name.to_owned(), args)).or_default();
-        let effect = Effect { name: name.to_owned(), args, nth: *nth, since: self.since };
-        *nth += 1;
+        let first =
+            Effect { name: name.to_owned(), args, nth: 0, since: self.since, scope: scope.to_owned() };
+        let tried = self.tried.entry(first.clone()).or_default();
+        let effect = Effect { nth: *tried, ..first };
+        *tried += 1;
         let met = match self.pop() {
             None => return Ok(self.standing(effect)),
             Some((_, Entry::Intent { effect: then, .. })) if then == effect => match self.pop() {
-                None => return Ok(Standing::InDoubt(effect)),
+                None => return Ok(Standing::InDoubt(Box::new(effect))),
                 Some((_, met)) => met,
             },
             Some((_, met)) => met,
@@ -64,8 +77,8 @@ impl Tape {
     /// How an effect stands that is not on the way here.
     fn standing(&mut self, effect: Effect) -> Standing {
         match self.done.get(&effect).cloned() {
-            None if self.doubtful.contains(&effect) => Standing::InDoubt(effect),
-            None => Standing::New(effect),
+            None if self.doubtful.contains(&effect) => Standing::InDoubt(Box::new(effect)),
+            None => Standing::New(Box::new(effect)),
             Some(result) => {
                 // Its place on this way: it is found here from now on.
                 let at = self.now;

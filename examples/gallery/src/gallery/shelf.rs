@@ -21,6 +21,8 @@ modules! {
     "../../../wizard.rs" wizard
     "../../../login.rs" login
     "../../../sign_in.rs" sign_in
+    "../../../multi_counter.rs" multi_counter
+    "../../../dashboard.rs" dashboard
     "../../../cookies.rs" cookies
     "../../../query_session.rs" query_session
     "../../../animals.rs" animals
@@ -94,6 +96,10 @@ shelves! {
         wizard = wizard::wizard;
         login = login::login;
         sign_in = sign_in::sign_in;
+    }
+    "Several parts on one page" {
+        multi_counter = multi_counter::multi_counter;
+        dashboard = dashboard::dashboard;
     }
     "Visitors, alone and together" {
         cookies = cookies::cookies;

@@ -1,0 +1,87 @@
+//! Pages that are made again by replay: for who asks for an old one, and the last ones of what is over.
+
+use std::sync::Arc;
+
+use super::store::Head;
+use super::tape::Tape;
+use crate::engine::Core;
+use crate::hit::Hit;
+use crate::mapper::key::VisitorId;
+use crate::reply::Kept;
+use crate::session::Session;
+use crate::step::Answered;
+
+impl Session {
+    /// Keeps a page for who asked for it; gives it back if nobody did.
+    pub(crate) fn keep_made(&self, page: Kept) -> Option<Kept> {
+        let mut state = self.queue.lock();
+        let branches = state.peek_extra().and_then(|extra| extra.branches.as_deref_mut());
+        let Some(branches) = branches.filter(|branches| branches.seeks) else { return Some(page) };
+        branches.made = Some(Arc::new(page));
+        None
+    }
+
+    /// The page that was made again for who asked for it.
+    pub(crate) fn made_page(&self) -> Option<Arc<Kept>> {
+        self.branches(|branches| branches.made.clone()).flatten()
+    }
+
+    /// What was replayed has come to its end: whoever asks for its last page gets it.
+    pub(crate) fn show_end(self: &Arc<Self>) {
+        let current = self.talk(|talk| talk.current.take());
+        if let Some(hit) = current {
+            drop(self.finish(hit, true));
+        }
+        let hit = self.queue.lock().take_first();
+        if let Some(hit) = hit {
+            self.core.repeat(self, hit);
+        }
+        if self.branches(|branches| branches.back.is_some()) == Some(true) {
+            return self.go_back_to(None, None);
+        }
+        self.queue.end();
+        if self.tape(|tape| tape.rehearses) == Some(false) {
+            // Its other branches could not be gone on from.
+            self.core.table.remove(self);
+            self.end_late();
+        }
+    }
+}
+
+impl Core {
+    /// A session that has ended before this process began, or was forgotten since: the repeat of its last answer gets its
+    /// last page.
+    pub(super) async fn repeat_end(
+        self: &Arc<Self>,
+        visitor: VisitorId,
+        head: Head,
+        flow: u16,
+        hit: Box<Hit>,
+    ) {
+        let answer = self.seal.answer_of(head.session, &hit).unwrap_or(Answered::NONE);
+        let known = answer.is_some() && self.journal().count_replay(visitor, self.limits.replays);
+        let wound = if known { self.last_words(&head, answer).await } else { None };
+        let Some((tape, first)) = wound else { return self.expire(hit) };
+        let ghost = Session::parked(self.clone(), visitor, head.label, head.session, flow);
+        {
+            let mut state = ghost.queue.lock();
+            state.extra().branches.get_or_insert_default().seeks = true;
+            state.put_first(hit);
+        }
+        self.journal().in_place(head.session, ghost.replay(tape, &first)).await;
+        let left = ghost.queue.lock().take_first();
+        left.into_iter().for_each(|hit| self.expire(hit));
+    }
+
+    async fn last_words(
+        self: &Arc<Self>,
+        head: &Head,
+        answer: Answered,
+    ) -> Option<(Tape, Box<super::Taken>)> {
+        let tree = self.tree_of(head.session).await.ok()?;
+        let step = tree.last_words(answer.number())?;
+        let (mut tape, first) = tree.wind(step, false, self.journal().build)?;
+        (tape.stays, tape.rehearses) = (true, true);
+        Some((tape, first))
+    }
+}
