@@ -31,6 +31,8 @@ modules! {
     "../../../upload.rs" upload
     "../../../shop.rs" shop
     "../../../survey.rs" survey
+    "../../../tabs.rs" tabs
+    "../../../hotel.rs" hotel
 }
 
 /// An example as visitors of the gallery meet it.
@@ -102,6 +104,8 @@ shelves! {
     "Kept by a journal" {
         shop = shop::shop;
         survey = survey::survey;
+        tabs = tabs::tabs;
+        hotel = hotel::hotel;
     }
     "Closer to HTTP" {
         params = params::params;
