@@ -367,7 +367,10 @@ async fn tabs_draws_all_branches_and_marks_where_one_stands() {
     one.follow("left").await.follow("left").await.shows("1 the door 2 left 3 left ← you are here");
     one.back().shows("2 left ← you are here");
     let mut two = one.new_tab();
-    two.get(&one.href("right")).await.shows("Page 4").shows("1 the door 2 left 3 left 4 right ← you are here");
+    two.get(&one.href("right"))
+        .await
+        .shows("Page 4")
+        .shows("1 the door 2 left 3 left 4 right ← you are here");
     one.forward().follow("straight on").await;
     one.shows("1 the door 2 left 3 left 5 straight on ← you are here 4 right");
     two.shows_not("5 straight on");
@@ -401,7 +404,15 @@ async fn hotel_books_what_stands_on_the_page_and_then_no_more() {
     two.click("Book").await.status(410).shows("going back does not change it");
     two.follow("Go on").await.shows("You booked Miramar");
     list.follow("Avenida").await.status(410);
-    two.follow("Another trip").await.fill("town", "Porto").submit().await.follow("Ribeira").await.click("Book").await;
+    two.follow("Another trip")
+        .await
+        .fill("town", "Porto")
+        .submit()
+        .await
+        .follow("Ribeira")
+        .await
+        .click("Book")
+        .await;
     two.shows("You booked Ribeira").shows("3 nights in Porto");
 }
 
