@@ -8,6 +8,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::error::BoxError;
 use crate::hit::Hit;
+use crate::journal::Divergence;
 use crate::mapper::{Identity, Map, Mapper, Purpose};
 use crate::request::Request;
 use crate::session::Task;
@@ -34,8 +35,12 @@ pub struct Flow {
     purpose: Option<Predicate>,
     /// What new answers to its old pages do, where that is not as for the whole server.
     pub(crate) old_pages: Option<OldPages>,
+    /// What becomes of its sessions that the program does not replay any more, where that is not as for the whole server.
+    pub(crate) on_divergence: Option<Divergence>,
     /// The visitor's id stands in URLs.
     pub(crate) in_url: bool,
+    /// Whether forms that are printed get tokens; `None`: as the server says.
+    form_tokens: Option<bool>,
 }
 
 impl Flow {
@@ -53,7 +58,9 @@ impl Flow {
             map: None,
             purpose: None,
             old_pages: None,
+            on_divergence: None,
             in_url: false,
+            form_tokens: None,
         }
     }
 
@@ -79,6 +86,51 @@ impl Flow {
     pub fn old_pages(mut self, policy: OldPages) -> Self {
         self.old_pages = Some(policy);
         self
+    }
+
+    /// What becomes of a session of this flow that the program does not replay any more: see
+    /// [`Server::on_divergence`](crate::Server::on_divergence).
+    pub fn on_divergence(mut self, policy: Divergence) -> Self {
+        self.on_divergence = Some(policy);
+        self
+    }
+
+    /// Whether forms that this flow prints get tokens by themselves, in place of what
+    /// [`Server::form_tokens`](crate::Server::form_tokens) says. Not for a page that stays open while scripts send its form
+    /// again and again: after the first time it is an old page.
+    ///
+    /// ```
+    /// use continuity::prelude::*;
+    ///
+    /// async fn notes(mut req: Request) -> Result<()> {
+    ///     req.print(html! { form method="post" target="saved" { textarea name="text" {} } iframe name="saved" {} });
+    ///     for saved in 1.. {
+    ///         let text: String = req.next().await?.param("text")?;
+    ///         req.print(html! { "Saved " (saved) " times, " (text.len()) " bytes" });
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # #[cfg(feature = "test")] {
+    /// # use continuity::test::Browser;
+    /// let server = Server::new(Flow::new(notes).form_tokens(false));
+    /// # let mut browser = Browser::of(server);
+    /// # browser.get("/").await.fill("text", "a").submit().await.shows("Saved 1 times, 1 bytes");
+    /// # browser.back().fill("text", "ab").submit().await.shows("Saved 2 times, 2 bytes");
+    /// # } }
+    /// ```
+    pub fn form_tokens(mut self, form_tokens: bool) -> Self {
+        self.form_tokens = Some(form_tokens);
+        self
+    }
+
+    /// Says what holds where the flow itself does not.
+    pub(crate) fn default_form_tokens(&mut self, form_tokens: bool) {
+        self.form_tokens.get_or_insert(form_tokens);
+    }
+
+    pub(crate) fn has_form_tokens(&self) -> bool {
+        self.form_tokens != Some(false)
     }
 
     pub(crate) fn mounted(mut self, path: &str) -> Self {

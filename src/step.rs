@@ -29,6 +29,8 @@ pub(crate) const PARAM: &str = param!();
 pub(crate) const HERE: &str = "here";
 /// The part of a token that stands for a link, not for a form.
 pub(crate) const LINK: u32 = 0;
+/// In the part of a token that stands for a form that was printed, beside its number on the page.
+const PRINTED: u32 = 1 << 31;
 
 /// The session's serial stands in front of the bytes that are signed, and is not sent.
 const SERIAL: usize = 8;
@@ -37,7 +39,8 @@ const TAG: usize = 8;
 const SMALL: usize = 72;
 
 /// The bits of a part that say what an answer to its page does once the page is an old one.
-const POLICY: u32 = 29;
+const POLICY: u32 = 28;
+const POLICIES: u32 = 0b111 << POLICY;
 
 /// What a new answer to an old page does: one that was answered before, and to which a visitor came back.
 ///
@@ -67,7 +70,7 @@ impl OldPages {
     }
 
     fn of_bits(part: u32) -> Option<OldPages> {
-        Self::ALL.get((part >> POLICY).checked_sub(1)? as usize).copied()
+        Self::ALL.get(((part & POLICIES) >> POLICY).checked_sub(1)? as usize).copied()
     }
 }
 
@@ -173,6 +176,14 @@ impl Seal {
         self.seal_bytes(place, &mut large, limit, token)
     }
 
+    /// Adds to `token` that of a form that was printed: the `nth` of its page. Its place is session, step and policy. The session is named by its label, for those
+    /// where the form may lead.
+    pub(crate) fn seal_form(&self, place: (u64, u32, u32), nth: u32, label: u64, token: &mut String) {
+        let (serial, step, old) = place;
+        self.seal((serial, step, PRINTED | old | nth), &short(label), usize::MAX, token)
+            .expect("a number can be written, and no limit is too small for it");
+    }
+
     /// Fills in what stands around the value.
     fn seal_bytes(
         &self,
@@ -213,19 +224,25 @@ impl Seal {
         let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four of them"));
         let (step, part) = (number(SERIAL), number(SERIAL + 4));
         let old = OldPages::of_bits(part);
-        Some(Token { step, part: part & ((1 << POLICY) - 1), old, bytes: token })
+        Some(Token { step, part: part & !POLICIES, old, bytes: token })
     }
 
     /// What tells this answer from any other: its token, with all values that came with it.
     pub(crate) fn answer(&self, hit: &Hit, token: &Token) -> Answered {
         // Mostly there is nothing but the token.
-        if hit.body().is_empty()
+        if !token.is_printed()
+            && hit.body().is_empty()
             && hit.digest().is_none()
             && hit.query().len() == PARAM.len() + 1 + token.wire()
         {
             return Answered(token.tag().max(1));
         }
         let mut hasher = self.answers;
+        if token.is_printed() {
+            // Its buttons may lead to different paths.
+            hasher.write(hit.full_path().as_bytes());
+            hasher.write_u8(0);
+        }
         hasher.write(hit.query().as_bytes());
         hasher.write_u8(0);
         hasher.write(hit.body());
@@ -248,7 +265,31 @@ impl Seal {
     }
 }
 
+/// Whether a token says that it belongs to a form that was printed by a session of another label. What says so was not
+/// checked, and need not be: it is treated as none.
+pub(crate) fn is_of_another(wire: &str, label: u64) -> bool {
+    let (head, tail) = (2 * (HEAD - SERIAL), 2 * TAG);
+    // The first digit of the part's last byte.
+    if wire.as_bytes().get(head - 2).is_none_or(|digit| *digit < b'8') {
+        return false;
+    }
+    let value = wire.len().checked_sub(tail).and_then(|end| wire.get(head..end));
+    let value = value.and_then(|value| const_hex::decode(value).ok());
+    let claimed = value.and_then(|value| minicbor_serde::from_slice::<u32>(&value).ok());
+    claimed.is_some_and(|claimed| claimed != short(label))
+}
+
+/// A label in a form's token: whoever is told another one should see no more of it than they need.
+fn short(label: u64) -> u32 {
+    (label >> 32) as u32 ^ label as u32
+}
+
 impl Token {
+    /// Whether it stands for a form that was printed.
+    pub(crate) fn is_printed(&self) -> bool {
+        self.part >= PRINTED
+    }
+
     /// Its length as it came.
     fn wire(&self) -> usize {
         2 * (self.bytes.as_ref().len() - SERIAL)
@@ -335,6 +376,22 @@ mod tests {
         assert!(seal.open(8, &token).is_none());
         assert!(Seal::new().open(7, &token).is_none());
         assert!(seal.open(7, "").is_none() && seal.open(7, "AAAA").is_none());
+    }
+
+    #[test]
+    fn a_printed_forms_token_says_which_label_its_session_has() {
+        let seal = Seal::new();
+        for label in [0, 7, u64::MAX, 0x0123_4567_89ab_cdef] {
+            let mut token = String::new();
+            seal.seal_form((7, 3, 0), 2, label, &mut token);
+            let opened = seal.open(7, &token).expect("ours");
+            assert!(opened.is_printed() && opened.step == 3);
+            assert!(!is_of_another(&token, label));
+            assert!(is_of_another(&token, label ^ 1));
+        }
+        for other in [HERE.to_owned(), String::new(), "f".repeat(40), sealed(&seal, &7).expect("small")] {
+            assert!(!is_of_another(&other, 1), "{other}");
+        }
     }
 
     #[test]

@@ -9,16 +9,17 @@ mod params;
 pub use multipart::multipart;
 pub use params::{token, urlencoded};
 
-use crate::{adapter, files, journal, mapper};
+use crate::{adapter, files, journal, mapper, reply};
 
 /// Panics where something does not hold for these bytes.
 pub type Check = fn(&[u8]);
 
 /// All of them, by the names of their programs in `fuzz/targets` and their folders in `fuzz/corpus`.
-pub const TARGETS: [(&str, Check); 10] = [
+pub const TARGETS: [(&str, Check); 11] = [
     ("chunks", chunks),
     ("cookie", cookie),
     ("entries", entries),
+    ("forms", forms),
     ("forwarded", forwarded),
     ("head", head),
     ("multipart", multipart),
@@ -46,6 +47,11 @@ pub fn cookie(bytes: &[u8]) {
 /// Entries of a journal.
 pub fn entries(bytes: &[u8]) {
     journal::fuzz::entries(bytes);
+}
+
+/// A page that a program prints.
+pub fn forms(bytes: &[u8]) {
+    reply::fuzz::forms(bytes);
 }
 
 /// Fields with their names, one a line.

@@ -1,5 +1,6 @@
 //! One incoming request with its reply. Dropping it unanswered answers it (503), so each is answered exactly once.
 
+mod shown;
 mod signs;
 
 use std::borrow::Cow;
@@ -39,6 +40,8 @@ pub struct Hit {
     pub(crate) overtime: bool,
     /// Its page was looked for: if that is not here, it is nowhere.
     pub(crate) told: bool,
+    /// It comes from a form that a session of another label printed: its token counts as none.
+    pub(crate) disowned: bool,
     pub(crate) reply: Reply,
 }
 
@@ -78,6 +81,7 @@ impl Hit {
                 cut: Cut::default(),
                 overtime: false,
                 told: false,
+                disowned: false,
                 reply,
             },
         )
@@ -241,6 +245,9 @@ impl Hit {
     ///
     /// Our tokens need no encoding, so they are looked for as they stand.
     pub(crate) fn token(&self) -> Option<&str> {
+        if self.disowned {
+            return None;
+        }
         let of_body = match &self.fields {
             Fields::None => None,
             Fields::Urlencoded => str::from_utf8(&self.body).ok().and_then(token_in),

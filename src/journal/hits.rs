@@ -13,7 +13,6 @@ use crate::hit::Hit;
 #[cfg(feature = "multipart")]
 use crate::intake::multipart::Sent;
 use crate::reply::{Back, Reply};
-use crate::step;
 
 /// What stands for a secret where it was taken out.
 pub(crate) const SECRET: &str = "\0secret";
@@ -53,7 +52,7 @@ pub(crate) fn fill(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>, fields: &m
 #[cfg(feature = "multipart")]
 fn fill_sent(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>) {
     if let Some(Sent { fields, files, .. }) = hit.sent() {
-        let pairs = fields.iter().filter(|(name, _)| is_shown(hit, name));
+        let pairs = fields.iter().filter(|(name, _)| hit.shows(name));
         let shown = pairs.map(|(name, value)| {
             let secret = hidden.is_secret(name, value);
             if secret {
@@ -96,23 +95,14 @@ pub(crate) fn again(taken: &Taken, played: &Played, mount: &str) -> Box<Hit> {
     hit
 }
 
-/// Whether a parameter is the program's: not the token, not what names the visitor.
-fn is_shown(hit: &Hit, name: &str) -> bool {
-    name != step::PARAM && Some(name) != hit.cut.visitor_param()
-}
-
 /// Pairs of a query or a body, as they came, without what is not the program's and without secrets.
 fn shown<'t>(hit: &Hit, text: &'t str, hidden: &Hidden<'_>, secrets: &mut Vec<String>) -> Cow<'t, str> {
-    let only = text.strip_prefix(concat!(step::param!(), "="));
-    if only.is_some_and(|token| !token.as_bytes().contains(&b'&')) {
-        return Cow::Borrowed("");
-    }
-    let pairs = || form_urlencoded::parse(text.as_bytes());
-    if pairs().all(|(name, value)| is_shown(hit, &name) && !hidden.is_secret(&name, &value)) {
-        return Cow::Borrowed(text);
+    let shown = hit.shown(text);
+    if form_urlencoded::parse(shown.as_bytes()).all(|(name, value)| !hidden.is_secret(&name, &value)) {
+        return shown;
     }
     let mut kept = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in pairs().filter(|(name, _)| is_shown(hit, name)) {
+    for (name, value) in form_urlencoded::parse(shown.as_bytes()) {
         let secret = hidden.is_secret(&name, &value);
         if secret {
             secrets.push(name.clone().into_owned());

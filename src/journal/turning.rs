@@ -37,6 +37,9 @@ pub(crate) struct Branches {
     wish: Option<Wish>,
     /// Where the session goes back to if it takes nothing where it was brought.
     back: Option<Branch>,
+    /// An old page is looked for: what is made again meanwhile is for who asked for it.
+    seeks: bool,
+    made: Option<Arc<Kept>>,
     /// Other branches that are in memory; the one that was left last is the last.
     aside: Vec<Branch>,
 }
@@ -172,7 +175,8 @@ impl Session {
     fn wait_for(&self, back: Branch, mut hit: Box<Hit>) {
         hit.told = true;
         let mut state = self.queue.lock();
-        state.extra().branches.get_or_insert_default().back = Some(back);
+        let branches = state.extra().branches.get_or_insert_default();
+        (branches.back, branches.seeks) = (Some(back), true);
         state.put_first(hit);
     }
 
@@ -242,7 +246,8 @@ impl Session {
 
     /// Leaves the branch that the session is on. All of it is written.
     fn put_aside(self: &Arc<Self>, task: Task) -> Branch {
-        let kept = self.core.kept.take(self.serial);
+        let made = self.branches(|branches| branches.made.take()).flatten();
+        let kept = made.or_else(|| self.core.kept.take(self.serial));
         let mut state = self.queue.lock();
         let blank = Talk::new(state.talk.flow, state.talk.place);
         let talk = std::mem::replace(&mut state.talk, blank);
@@ -254,7 +259,7 @@ impl Session {
     /// Goes on with a branch that was left. The session's next entry and its highest step are these.
     fn take_up(self: &Arc<Self>, branch: Branch, (next, top): (u64, u32)) -> Task {
         let Branch { task, mut talk, preface, mut tape, kept } = branch;
-        talk.kept = kept.is_some_and(|page| self.core.kept.put(self.serial, page, true));
+        talk.kept = kept.is_some_and(|page| self.core.kept.put(self.serial, page));
         tape.goes_on_at(next, top);
         let mut state = self.queue.lock();
         state.talk = talk;
@@ -279,6 +284,7 @@ impl Session {
         let hit = refusal.as_ref().and_then(|_| self.queue.lock().take_first());
         let (next, step, effects) = (back.tape.next(), back.talk.step, back.tape.effects);
         let top = back.tape.top;
+        self.branches(|branches| (branches.seeks, branches.made) = (false, None));
         let task = self.take_up(back, (next, top));
         match here {
             Some(branch) if branch.talk.step != step && branch.is_worth_keeping(effects) => {
@@ -295,7 +301,7 @@ impl Session {
 
     /// The answer was taken: the branch that was left stays in memory, if there is room.
     fn settle_on_branch(self: &Arc<Self>) {
-        let Some(back) = self.branches(|branches| branches.back.take()).flatten() else { return };
+        let Some(back) = self.branches(Branches::arrive).flatten() else { return };
         let goes_on = self.tape(|tape| tape.ends.contains(&back.talk.step)) == Some(true);
         if goes_on && back.kept.is_none() {
             self.keep_aside(back);
@@ -312,7 +318,7 @@ impl Session {
         if left && !under_way {
             self.settle_on_branch();
         }
-        wishes || (under_way && !self.is_replaying())
+        wishes || (under_way && !self.is_replaying() && self.queue.lock().is_waiting())
     }
 
     fn keep_aside(self: &Arc<Self>, mut branch: Branch) {
@@ -343,6 +349,20 @@ impl Session {
         true
     }
 
+    /// Keeps a page for who asked for it; gives it back if nobody did.
+    pub(crate) fn keep_made(&self, page: Kept) -> Option<Kept> {
+        let mut state = self.queue.lock();
+        let branches = state.peek_extra().and_then(|extra| extra.branches.as_deref_mut());
+        let Some(branches) = branches.filter(|branches| branches.seeks) else { return Some(page) };
+        branches.made = Some(Arc::new(page));
+        None
+    }
+
+    /// The page that was made again for who asked for it.
+    pub(crate) fn made_page(&self) -> Option<Arc<Kept>> {
+        self.branches(|branches| branches.made.clone()).flatten()
+    }
+
     /// What was replayed has come to its end: whoever asks for its last page gets it.
     pub(crate) fn show_end(self: &Arc<Self>) {
         let current = self.talk(|talk| talk.current.take());
@@ -353,18 +373,21 @@ impl Session {
         if let Some(hit) = hit {
             self.core.repeat(self, hit);
         }
-        self.core.kept.remove(self.serial);
         if self.branches(|branches| branches.back.is_some()) == Some(true) {
-            self.go_back_to(None, None);
-        } else {
-            self.queue.end();
+            return self.go_back_to(None, None);
+        }
+        self.queue.end();
+        if self.tape(|tape| tape.rehearses) == Some(false) {
+            // Its other branches could not be gone on from.
+            self.core.table.remove(self);
+            self.end_late();
         }
     }
 
     /// Other branches leave memory.
     pub(crate) fn bury_branches(self: &Arc<Self>) {
         let branches = self.queue.lock().peek_extra().and_then(|extra| extra.branches.take());
-        let Some(Branches { wish, back, aside }) = branches.map(|branches| *branches) else { return };
+        let Some(Branches { wish, back, aside, .. }) = branches.map(|branches| *branches) else { return };
         aside.into_iter().chain(back).for_each(|branch| self.bury_branch(branch.task));
         if let Some(Wish { hit, .. }) = wish {
             self.hand_back([hit]);
@@ -375,6 +398,14 @@ impl Session {
     fn bury_branch(&self, task: Task) {
         let _quiet = super::inside::bury();
         self.bury(task);
+    }
+}
+
+impl Branches {
+    /// The session stays where it was brought. Gives back the branch that it has left.
+    fn arrive(&mut self) -> Option<Branch> {
+        (self.seeks, self.made) = (false, None);
+        self.back.take()
     }
 }
 
@@ -404,7 +435,7 @@ impl Branch {
 impl Core {
     async fn tree_of(self: &Arc<Self>, session: u64) -> Result<Tree, StoreError> {
         let core = self.clone();
-        blocking(move || Tree::of(&core.journal().store.load(session)?)).await
+        blocking(move || Tree::of(&core.journal().store.recall(session)?)).await
     }
 
     /// The page is before a point of no return.
@@ -430,7 +461,11 @@ impl Core {
         let wound = if known { self.last_words(&head, answer).await } else { None };
         let Some((tape, first)) = wound else { return self.expire(hit) };
         let ghost = Session::parked(self.clone(), visitor, head.label, head.session, flow);
-        ghost.queue.lock().put_first(hit);
+        {
+            let mut state = ghost.queue.lock();
+            state.extra().branches.get_or_insert_default().seeks = true;
+            state.put_first(hit);
+        }
         self.journal().in_place(head.session, ghost.replay(tape, &first)).await;
         let left = ghost.queue.lock().take_first();
         left.into_iter().for_each(|hit| self.expire(hit));

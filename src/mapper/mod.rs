@@ -25,6 +25,7 @@ use crate::page::Notice;
 use crate::session::drive::Refused;
 use crate::session::table::{Found, Full};
 use crate::session::{Session, Way};
+use crate::step::is_of_another;
 pub(crate) use identify::Cut;
 pub use identify::{Identity, Map, Mapper};
 use key::VisitorId;
@@ -61,9 +62,10 @@ impl Core {
         let mut identity = Identity::new(self.cookie.name(hit.is_https()));
         self.flow(flow).identify(&hit, &mut identity);
         let label = identity.session_label(self.flow(flow).label);
+        let disowned = hit.token().is_some_and(|token| is_of_another(token, label));
         let crawls = purpose == Purpose::Crawl;
         let whose = if crawls { Whose::Nobody } else { self.whose(&identity, label, &hit) };
-        hit.cut = identity.into_cut();
+        (hit.cut, hit.disowned) = (identity.into_cut(), disowned);
         match whose {
             Whose::Session(session, grew) => self.deliver_known(&session, grew, hit),
             Whose::Rotated(session) => self.deliver_rotated(&session, hit),
@@ -244,7 +246,7 @@ impl Core {
 
     /// The page that the last submit of a session made, if it is still kept.
     pub(crate) fn repeat(&self, session: &Arc<Session>, mut hit: Box<Hit>) {
-        let ready = match self.kept.get(session.serial) {
+        let ready = match session.made_page().or_else(|| self.kept.get(session.serial)) {
             Some(page) => hit.reply.repeat(&page),
             None => {
                 self.notify(&mut hit, Notice::Received, None);

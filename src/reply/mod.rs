@@ -1,6 +1,9 @@
 //! The way back of a hit: the response while it is made.
 
 mod answer;
+mod forms;
+#[cfg(all(any(test, continuity_fuzz), feature = "http", feature = "files", feature = "multipart"))]
+pub(crate) use forms::fuzz;
 
 use std::borrow::Cow;
 
@@ -11,6 +14,7 @@ use tokio::sync::mpsc;
 
 pub use answer::Answer;
 pub(crate) use answer::{Back, Call, Outcome, Ready};
+use forms::Forms;
 
 use crate::body::Body;
 use crate::page::{Frames, Notice};
@@ -47,6 +51,8 @@ pub(crate) struct Rare {
     /// The body, in place of what was printed.
     pub(crate) raw: Option<Box<Raw>>,
     stream: Option<Stream>,
+    /// How far forms were looked for in what was sent.
+    forms: Option<Box<Forms>>,
 }
 
 /// A response whose head is on its way.
@@ -194,6 +200,25 @@ impl Reply {
         }
     }
 
+    /// Whether forms have to be looked for in what was printed and not sent yet. With `more` the page goes on.
+    pub(crate) fn may_have_forms(&self, more: bool) -> bool {
+        more || self.is_streaming() || Forms::may_be_in(&self.out)
+    }
+
+    /// Gives the forms of a page their tokens, in what was printed and not sent yet: `token` writes that of a form by its
+    /// number. With `more` the page goes on.
+    pub(crate) fn add_tokens(&mut self, limit: usize, more: bool, token: impl FnMut(u32, &mut String)) {
+        let rare = self.rare.as_deref();
+        if self.status.is_redirection() || rare.is_some_and(|rare| !rare.is_html()) {
+            return;
+        }
+        let mut forms = self.rare.as_mut().and_then(|rare| rare.forms.take()).unwrap_or_default();
+        forms.add(&mut self.out, limit, token);
+        if more {
+            self.rare().forms = Some(forms);
+        }
+    }
+
     /// Completes the response. With `keep` returns it also as a page that can be given again, unless it was streamed.
     pub(crate) fn complete(&mut self, frames: &Frames, mount: &str, keep: bool) -> Complete {
         if self.rare.is_some() || keep {
@@ -328,6 +353,13 @@ impl Reply {
 }
 
 impl Rare {
+    /// Whether what was printed is sent as HTML.
+    fn is_html(&self) -> bool {
+        let kind = self.content_type.as_ref().map(HeaderValue::as_bytes);
+        let kind = kind.map(|kind| kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii());
+        self.raw.is_none() && kind.is_none_or(|kind| kind.eq_ignore_ascii_case(b"text/html"))
+    }
+
     #[inline(never)]
     fn fill(&self, headers: &mut HeaderMap) {
         for name in self.headers.keys() {

@@ -89,6 +89,11 @@ impl<'a> Asking<'a> {
         }
     }
 
+    /// Whether it is dropped while it asks.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.request.is_some() && self.place.is_none() && !std::thread::panicking() && !inside::is_burying()
+    }
+
     /// The verb fails: it gives nothing up that the failure's report should still name.
     pub(super) fn failed<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
         if result.is_err() {
@@ -136,15 +141,11 @@ pub(super) struct Standing {
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        if let Some(request) = self
-            .request
-            .take()
-            .filter(|_| self.place.is_none() && !std::thread::panicking() && !inside::is_burying())
+        if self.is_given_up()
+            && let Some(request) = self.request.take()
         {
             request.session.queue.unask();
             request.session.gave_up();
-            // Links of the page that was given up are not links of the next one.
-            request.session.skip_step();
         }
     }
 }
@@ -176,7 +177,7 @@ impl<'a> Future for Next<'a> {
         loop {
             let asked = ready!(self.asking.poll(cx));
             let (hit, standing) = self.asking.failed(asked)?;
-            if let Some(request) = ready!(self.consider(hit, standing.applied)) {
+            if let Some(request) = ready!(self.consider(hit, &standing)) {
                 return Poll::Ready(Ok(request));
             }
         }
@@ -185,17 +186,17 @@ impl<'a> Future for Next<'a> {
 
 impl<'a> Next<'a> {
     /// Takes a hit, or answers it. Pending: it belongs to another page, and the session is brought there.
-    fn consider(&mut self, hit: Box<Hit>, applied: Answered) -> Poll<Option<&'a mut Request>> {
+    fn consider(&mut self, hit: Box<Hit>, standing: &Standing) -> Poll<Option<&'a mut Request>> {
         let session = self.asking.session().clone();
-        match on_printed(&session, &hit, applied) {
-            Verdict::Take => {
-                let taken = self.asking.to_write(Answered::NONE);
-                return Poll::Ready(Some(self.asking.taken(hit, Answered::NONE, taken)));
+        match on_printed(&session, &hit, standing) {
+            Verdict::Take(answer) => {
+                let taken = self.asking.to_write(answer);
+                return Poll::Ready(Some(self.asking.taken(hit, answer, taken)));
             }
             Verdict::Repeat => self.repeat(hit),
             Verdict::Old(token, answer) => match session.turn_to(hit, &token, answer) {
                 Ok(()) => return Poll::Pending,
-                Err(hit) if answer == applied => self.repeat(hit),
+                Err(hit) if answer == standing.applied => self.repeat(hit),
                 Err(hit) => self.notify(hit, Notice::OutdatedPrinted, None),
             },
             Verdict::Notice(notice) => {
@@ -220,37 +221,39 @@ impl<'a> Next<'a> {
 
 /// What a hit means to a page that was printed.
 enum Verdict {
-    Take,
+    Take(Answered),
     Repeat,
     /// It is no answer to the current page.
     Old(Token, Answered),
     Notice(Notice),
 }
 
-fn on_printed(session: &Session, hit: &Hit, applied: Answered) -> Verdict {
-    if hit.token().is_none() {
-        // Whatever a link on another site says, the visitor did not say it.
-        let cross = hit.site() == Site::Cross;
-        return if cross { Verdict::Notice(Notice::FromElsewhere) } else { Verdict::Take };
-    }
-    if hit.token() == Some(HERE) {
+fn on_printed(session: &Session, hit: &Hit, standing: &Standing) -> Verdict {
+    // Whatever a link on another site says, the visitor did not say it.
+    let take = |answer| match hit.site() {
+        Site::Same => Verdict::Take(answer),
+        Site::Cross => Verdict::Notice(Notice::FromElsewhere),
+    };
+    let Some(wire) = hit.token() else { return take(Answered::NONE) };
+    if wire == HERE {
         return Verdict::Repeat;
     }
     let seal = &session.core.seal;
-    let Some(token) = hit.token().and_then(|wire| seal.open(session.serial, wire)) else {
+    let Some(token) = seal.open(session.serial, wire) else {
         return Verdict::Notice(Notice::OutdatedPrinted);
     };
     let answer = seal.answer(hit, &token);
-    if answer == applied {
+    if answer == standing.applied {
         // With a journal a page that is not kept any more can be made again.
-        let gone = session.core.kept.get(session.serial).is_none() && !hit.told;
-        return if gone && session.core.journal.is_some() {
-            Verdict::Old(token, answer)
-        } else {
-            Verdict::Repeat
-        };
+        let gone = session.core.journal.is_some() && !hit.told && !session.core.kept.has(session.serial);
+        return if gone { Verdict::Old(token, answer) } else { Verdict::Repeat };
     }
-    if session.policy_of(&token) == OldPages::Latest { Verdict::Take } else { Verdict::Old(token, answer) }
+    let current = token.is_printed() && token.step == standing.step;
+    let known = current && standing.way == Way::Answered && session.was_answered(answer);
+    if (current && !known) || hit.site() == Site::Cross || session.policy_of(&token) == OldPages::Latest {
+        return take(answer);
+    }
+    Verdict::Old(token, answer)
 }
 
 impl std::fmt::Debug for Next<'_> {

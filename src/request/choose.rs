@@ -206,6 +206,15 @@ pub(super) struct Choose<'a, T, F, K> {
 
 impl<T, F, K> Unpin for Choose<'_, T, F, K> {}
 
+impl<T, F, K> Drop for Choose<'_, T, F, K> {
+    fn drop(&mut self) {
+        if self.asking.is_given_up() {
+            // Links of the page that was given up are not links of the next one.
+            self.asking.session().skip_step();
+        }
+    }
+}
+
 impl<T, F, K> Future for Choose<'_, T, F, K>
 where
     F: Fn(&Choices<'_, T>) -> Markup,
@@ -429,7 +438,8 @@ fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, standing: &Standing) -> 
         return Verdict::Redraw((wire != HERE).then_some(Notice::Outdated));
     };
     let answer = seal.answer(hit, &token);
-    let here = token.step == standing.step;
+    // A form that was printed is none of the page that is chosen on.
+    let here = token.step == standing.step && !token.is_printed();
     if here && standing.way == Way::Answered && session.was_answered(answer) {
         Verdict::Old(token, answer)
     } else if here && token.part != LINK {

@@ -15,6 +15,7 @@ pub(crate) mod file;
 mod form;
 mod json;
 mod params;
+mod printed;
 mod response;
 pub(crate) mod secret;
 #[cfg(feature = "files")]
@@ -114,14 +115,15 @@ impl Request {
         self.hit(|hit| hit.headers().clone())
     }
 
-    /// The body as it came; empty for a form with files (`multipart/form-data`): see `file` and [`param`](Self::param).
+    /// The body as it came, of a form without its token; empty for a form with files (`multipart/form-data`): see `file`
+    /// and [`param`](Self::param).
     pub fn body(&self) -> Bytes {
-        self.hit(|hit| hit.body().clone())
+        self.hit(Hit::shown_body)
     }
 
-    /// The path and query as they came.
+    /// The path and query as they came, without what is not yours: the token, and what names the visitor.
     pub fn uri(&self) -> String {
-        self.hit(|hit| match hit.query() {
+        self.hit(|hit| match &*hit.shown(hit.query()) {
             "" => hit.full_path().to_owned(),
             query => [hit.full_path(), "?", query].concat(),
         })
@@ -240,7 +242,9 @@ impl Request {
         if self.session.core.journal.is_some() {
             return self.complete_recorded(hit, applied.is_some(), place);
         }
-        hit.map_or(Ok(()), |hit| self.session.send_page(hit, applied.is_some()))
+        let Some(mut hit) = hit else { return Ok(()) };
+        printed::seal_forms(&self.session, &mut hit, false);
+        self.session.send_page(hit, applied.is_some())
     }
 
     /// Completes the response where there is a journal: it leaves when the step is written.
@@ -253,9 +257,13 @@ impl Request {
         let session = &self.session;
         let hit = session.within_limits(hit)?;
         match (session.complete_step(hit.as_deref(), Verb::Next, "", place), hit) {
-            (Completed::Now, Some(hit)) => session.send_page(hit, keep),
+            (Completed::Now, Some(mut hit)) => {
+                printed::seal_forms(session, &mut hit, false);
+                session.send_page(hit, keep)
+            }
             // The page that the visitor sees: it can be shown again.
-            (Completed::Arrived, Some(hit)) => {
+            (Completed::Arrived, Some(mut hit)) => {
+                printed::seal_forms(session, &mut hit, false);
                 drop(session.finish(hit, true));
                 Ok(())
             }

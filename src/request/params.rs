@@ -5,7 +5,6 @@ use serde::de::DeserializeOwned;
 use super::Request;
 use crate::error::Error;
 use crate::hit::Hit;
-use crate::step;
 
 /// Characters of a wrong value that an error repeats.
 const SHOWN: usize = 40;
@@ -45,9 +44,8 @@ impl Request {
 
 /// The parameters that are the program's: not the token, not the visitor's id.
 fn visible(hit: &Hit) -> impl Iterator<Item = (String, String)> {
-    let visitor = hit.cut.visitor_param();
     hit.params()
-        .filter(move |(name, _)| name != step::PARAM && Some(&**name) != visitor)
+        .filter(|(name, _)| hit.shows(name))
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
 }
 

@@ -5,7 +5,7 @@ use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
 use maud::Render;
 
-use super::Request;
+use super::{Request, printed};
 use crate::error::Error;
 use crate::hit::Hit;
 use crate::journal::inside::Inside;
@@ -45,6 +45,7 @@ impl Request {
         let frames = &self.session.core.frames;
         // A layout is the program's code: it does not run under the session's lock.
         let Some(mut hit) = self.session.talk(|talk| talk.current.take()) else { return Ok(()) };
+        printed::seal_forms(&self.session, &mut hit, true);
         let (chunks, chunk) = hit.flush(frames);
         self.session.talk(|talk| talk.current = Some(hit));
         if !chunk.is_empty() {

@@ -183,9 +183,7 @@ impl Session {
         }
         let (ready, page) = hit.finish(&self.core.frames, keep);
         if let Some(page) = page {
-            // Who asks for an old page gets it, however large.
-            let sought = self.queue.lock().peek_extra().is_some_and(|extra| extra.branches.is_some());
-            let kept = self.core.kept.keep(self.serial, page, sought);
+            let kept = self.keep_made(page).is_some_and(|page| self.core.kept.keep(self.serial, page));
             self.talk(|talk| talk.kept = kept);
         }
         ready

@@ -27,9 +27,9 @@ impl KeptPages {
         KeptPages { store: Mutex::default(), page, all }
     }
 
-    /// Keeps the session's page in place of its last one. A page that is too large is not kept, unless it is `sought`.
-    pub(crate) fn keep(&self, session: u64, page: Kept, sought: bool) -> bool {
-        self.put(session, Arc::new(page), sought)
+    /// Keeps the session's page in place of its last one. A page that is too large is not kept.
+    pub(crate) fn keep(&self, session: u64, page: Kept) -> bool {
+        self.put(session, Arc::new(page))
     }
 
     /// Takes the session's page away, to be put back.
@@ -41,10 +41,10 @@ impl KeptPages {
     }
 
     /// Keeps a page that was kept before.
-    pub(crate) fn put(&self, session: u64, page: Arc<Kept>, sought: bool) -> bool {
+    pub(crate) fn put(&self, session: u64, page: Arc<Kept>) -> bool {
         let mut store = self.store.lock().expect("no code panics while it holds the kept pages");
         store.remove(session);
-        if page.bytes() > self.page && !sought {
+        if page.bytes() > self.page {
             return false;
         }
         let number = store.next;
@@ -61,6 +61,11 @@ impl KeptPages {
     pub(crate) fn get(&self, session: u64) -> Option<Arc<Kept>> {
         let store = self.store.lock().expect("no code panics while it holds the kept pages");
         store.pages.get(&session).map(|(_, page)| page.clone())
+    }
+
+    /// Whether the session's page is kept.
+    pub(crate) fn has(&self, session: u64) -> bool {
+        self.get(session).is_some()
     }
 
     pub(crate) fn remove(&self, session: u64) {
@@ -107,7 +112,7 @@ mod tests {
     fn the_oldest_pages_go_first_and_the_store_stays_within_its_bytes() {
         let kept = KeptPages::new(100, 250);
         for session in 0..10 {
-            assert!(kept.keep(session, page(100), false));
+            assert!(kept.keep(session, page(100)));
         }
         assert!(kept.get(7).is_none());
         assert!(kept.get(8).is_some() && kept.get(9).is_some());
@@ -117,9 +122,9 @@ mod tests {
     fn a_session_has_one_page_and_a_large_one_is_not_kept() {
         let kept = KeptPages::new(100, 250);
         for _ in 0..1000 {
-            assert!(kept.keep(1, page(60), false));
+            assert!(kept.keep(1, page(60)));
         }
-        assert!(!kept.keep(1, page(101), false));
+        assert!(!kept.keep(1, page(101)));
         assert!(kept.get(1).is_none(), "the page before is not this page");
         assert!(kept.store.lock().expect("not poisoned").order.len() < 40);
     }

@@ -381,3 +381,84 @@ async fn line_04_a_failed_step_on_a_branch_goes_back_to_its_page() {
     browser.follow("ten").await.shows("Count: 12.");
     browser.get(&three).await.shows("Count: 14.");
 }
+
+#[tokio::test]
+async fn line_04_an_old_page_that_cannot_be_drawn_costs_nothing_of_what_came_after() {
+    async fn fragile(mut req: Request) -> Result<()> {
+        let broken = req.app::<AtomicU32>();
+        let mut count = 0;
+        loop {
+            count += req
+                .choose(|c| {
+                    assert!(broken.load(Ordering::SeqCst) == 0, "it cannot be drawn");
+                    html! { "Count: " (count) "." (c.link("one", 1)) (c.link("two", 2)) }
+                })
+                .await?;
+        }
+    }
+    for policy in [OldPages::Branch, OldPages::Rewind] {
+        let store = Memory::new();
+        let server = |broken| journaled(fragile, &store).app(AtomicU32::new(broken)).old_pages(policy);
+        let mut browser = Browser::of(server(0));
+        browser.get("/").await.follow("one").await.follow("one").await.follow("one").await.shows("Count: 3.");
+        let (old, first) = (browser.back().back().href("one"), browser.href("two"));
+        browser.restart(server(1)).get(&old).await.status(500);
+        browser.restart(server(0)).get("/").await.shows("Count: 3.");
+        browser.get(&old).await.shows("Count: 2.");
+        browser.get(&first).await.shows("Count: 3.");
+        browser.follow("one").await.shows("Count: 4.");
+    }
+}
+
+/// Adds numbers, by printed forms.
+async fn sum(mut req: Request) -> Result<()> {
+    let mut sum = 0i64;
+    for nth in 1.. {
+        req.print(html! { "Sum " (sum) ". " form method="post" { "Number " (nth) input name="number"; button { "Add" } } });
+        sum += req.next().await?.param::<i64>("number")?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn line_11_printed_forms_branch_and_their_pages_are_made_again() {
+    let store = Memory::new();
+    let mut one = Browser::of(journaled(sum, &store));
+    one.get("/").await.fill("number", 1).submit().await.shows("Sum 1.");
+    one.fill("number", 10).submit().await.shows("Sum 11.");
+    one.fill("number", 100).submit().await.shows("Sum 111.");
+    one.back().back().fill("number", 20).submit().await.shows("Sum 21.");
+    // The same again, however long ago: the page that it made, and nothing is added.
+    one.back().fill("number", 10).submit().await.shows("Sum 11.");
+    one.restart(journaled(sum, &store)).back().fill("number", 20).submit().await.shows("Sum 21.");
+    one.reload().await.shows("Sum 21.");
+    one.fill("number", 5).submit().await.shows("Sum 26.");
+}
+
+#[tokio::test]
+async fn line_11_a_printed_page_whose_kept_copy_is_gone_is_made_again() {
+    let store = Memory::new();
+    let server = || journaled(sum, &store).limits(|limits| limits.kept_pages = 100);
+    let mut one = Browser::of(server());
+    one.get("/").await.fill("number", 1).submit().await.shows("Sum 1.");
+    let mut two = one.other();
+    two.get("/").await.fill("number", 2).submit().await.shows("Sum 2.");
+    one.reload().await.shows("Sum 1.");
+    two.reload().await.shows("Sum 2.");
+    one.fill("number", 1).submit().await.shows("Sum 2.");
+}
+
+#[tokio::test]
+async fn line_11_latest_takes_an_old_answer_as_the_answer_to_the_current_page() {
+    for store in [None, Some(Memory::new())] {
+        let server = Server::new(sum).old_pages(OldPages::Latest);
+        let server = match store {
+            Some(store) => server.journal(store),
+            None => server,
+        };
+        let mut browser = Browser::of(server);
+        browser.get("/").await.fill("number", 1).submit().await.shows("Sum 1.");
+        browser.back().fill("number", 10).submit().await.shows("Sum 11.");
+        browser.reload().await.shows("Sum 11.");
+    }
+}

@@ -303,6 +303,29 @@ async fn a_page_of_a_newborn_that_is_gone() {
     }
 }
 
+/// Numbers, one printed form after another.
+async fn numbers(mut req: Request) -> Result<()> {
+    let mut numbers = Vec::new();
+    loop {
+        req.print(html! { "Numbers: " (numbers.join(" ")) "." form method="post" { input name="number"; } });
+        numbers.push(req.next().await?.param::<String>("number")?);
+    }
+}
+
+#[tokio::test]
+async fn a_form_of_an_old_printed_page() {
+    for row in columns(|| numbers) {
+        let mut browser = row.visit();
+        browser.get("/").await.fill("number", 1).submit().await.fill("number", 2).submit().await;
+        browser.reload().await.shows("Numbers: 1 2.").shows_not(OLDER);
+        browser.back().fill("number", 3).submit().await;
+        match row.column {
+            Column::None | Refuse => browser.shows(OLDER).shows_not("Numbers"),
+            Branch | Rewind => browser.shows("Numbers: 1 3."),
+        };
+    }
+}
+
 /// Two choices; then it prints, and takes whatever comes.
 async fn printed(mut req: Request) -> Result<()> {
     let mut way = String::new();

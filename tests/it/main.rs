@@ -26,6 +26,7 @@ mod mapping;
 mod mistakes;
 mod noticed;
 mod output;
+mod printed;
 #[cfg(feature = "sqlite")]
 mod promises;
 mod properties;
@@ -41,9 +42,11 @@ mod sessions;
 #[cfg(feature = "sqlite")]
 mod stores;
 mod tidy;
+mod upgrading;
 mod upload_limits;
 mod uploading;
 mod uploads;
+mod versions;
 
 #[path = "../system/folder.rs"]
 mod folder;

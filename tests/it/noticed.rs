@@ -77,7 +77,7 @@ async fn what_is_right_is_not_noticed() {
 
 #[tokio::test]
 async fn what_is_printed_of_the_outside_is_noticed_when_it_is_rebuilt() {
-    let late = || Noticed { at_once: false, then: Then::Quarantined };
+    let late = || Noticed { at_once: false, then: Then::Earlier };
     assert_eq!(
         mistake!(|req| {
             req.print(format!("{:?}", SystemTime::now()));
@@ -101,7 +101,7 @@ async fn what_an_effect_depends_on_is_noticed_when_it_is_rebuilt() {
     let arguments = mistake!(|req| {
         req.once("mail", &SystemTime::now(), async |_| Ok::<_, Error>(())).await?;
     });
-    assert_eq!(arguments, Noticed { at_once: false, then: Then::Quarantined });
+    assert_eq!(arguments, Noticed { at_once: false, then: Then::Earlier });
 }
 
 #[tokio::test]

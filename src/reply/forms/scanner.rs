@@ -1,0 +1,188 @@
+//! Finds start tags of forms in HTML as browsers do (the tokenizer of the HTML standard, 13.2.5), in pieces as they come.
+//!
+//! Pure: it says where a token can stand. What is in comments, scripts, styles and the like is no form. Where browsers
+//! may read a page in two ways, by what they support or whether scripts run, it finds nothing more on that page: a
+//! field at a wrong place could end an attribute that holds markup of others.
+
+use super::mark::{Mark, Marked};
+use super::raw::{Raw, Read};
+use super::tag::{Tag, ends_word};
+
+const NOSCRIPT: &[u8] = b"</noscript";
+/// Elements of SVG and MathML in which HTML may stand.
+const MIXED: [&[u8]; 8] =
+    [b"annotation-xml", b"desc", b"foreignobject", b"mi", b"mn", b"mo", b"ms", b"mtext"];
+
+/// Reads a page, and remembers where it is in it.
+#[derive(Default)]
+pub(crate) struct Scanner {
+    state: State,
+    tag: Tag,
+    /// The element whose text is being read.
+    raw: Raw,
+    /// How many `svg` and `math` are open. They have no forms, and other rules for text.
+    svg: u32,
+    math: u32,
+    /// In an element of theirs in which HTML may stand.
+    mixed: bool,
+    /// In a list to select from, where a form is none.
+    select: bool,
+    /// In `noscript`, which is text where scripts run: how much came of the tag that ends it.
+    noscript: Option<usize>,
+}
+
+#[derive(Clone, Copy, Default)]
+enum State {
+    #[default]
+    Text,
+    /// After `<`.
+    Open,
+    /// After `</`.
+    EndOpen,
+    Tag,
+    Mark(Mark),
+    Raw,
+    /// Browsers may read on in different ways.
+    Lost,
+}
+
+impl Scanner {
+    /// Reads on. `found` is told where forms begin: at which byte, just behind their tags.
+    pub(crate) fn read(&mut self, text: &[u8], mut found: impl FnMut(usize)) {
+        let mut at = 0;
+        while let Some(&byte) = text.get(at) {
+            at += 1;
+            if self.noscript.is_some() {
+                self.watch(byte);
+            }
+            // Most letters that are not skipped are within tags.
+            if matches!(self.state, State::Tag) {
+                if self.in_tag(byte) {
+                    found(at);
+                }
+            } else {
+                self.step(byte);
+                at += self.skip(&text[at..]);
+            }
+        }
+    }
+
+    /// Bytes that change nothing.
+    fn skip(&self, text: &[u8]) -> usize {
+        let until = match self.state {
+            State::Lost => return text.len(),
+            _ if self.noscript.is_some() => None,
+            State::Text => Some(b'<'),
+            State::Mark(mark) => mark.skips_to(),
+            State::Raw => self.raw.skips_to(),
+            State::Tag | State::Open | State::EndOpen => None,
+        };
+        let found = |until| text.iter().position(|byte| *byte == until).unwrap_or(text.len());
+        until.map_or(0, found)
+    }
+
+    /// With the next letter, where it is not within a tag.
+    #[inline(never)]
+    fn step(&mut self, byte: u8) {
+        self.state = match (self.state, byte) {
+            (State::Text | State::Open, b'<') => State::Open,
+            (State::Open, b'!') => State::Mark(Mark::Begin),
+            (State::Open, b'?') => State::Mark(Mark::Bogus),
+            (State::Open, b'/') => State::EndOpen,
+            (State::Open | State::EndOpen, b'a'..=b'z' | b'A'..=b'Z') => {
+                self.tag = Tag::new(matches!(self.state, State::EndOpen));
+                self.tag.read(byte);
+                State::Tag
+            }
+            (State::EndOpen, b'>') | (State::Text | State::Open, _) => State::Text,
+            (State::EndOpen, _) => State::Mark(Mark::Bogus),
+            (State::Mark(mark), _) => match mark.read(byte, self.is_foreign()) {
+                Marked::In(mark) => State::Mark(mark),
+                Marked::Over => State::Text,
+                Marked::Unclear => State::Lost,
+            },
+            (State::Raw, _) => return self.in_raw(byte),
+            (state @ (State::Tag | State::Lost), _) => state,
+        };
+    }
+
+    fn in_raw(&mut self, byte: u8) {
+        match self.raw.read(byte) {
+            Read::Over => {
+                self.tag = Tag::end_of(self.raw.element);
+                self.in_tag(byte);
+            }
+            // In SVG and in lists to select from it may be no text.
+            Read::Markup if self.is_foreign() || self.select => self.state = State::Lost,
+            Read::Markup | Read::Text => {}
+        }
+    }
+
+    /// Whether a form's start tag ends here.
+    #[inline]
+    fn in_tag(&mut self, byte: u8) -> bool {
+        if !self.tag.read(byte) {
+            self.state = State::Tag;
+            return false;
+        }
+        self.state = State::Text;
+        let name = self.tag.name;
+        if self.tag.ends { self.ended(name.bytes()) } else { self.began(name.bytes()) }
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.svg + self.math > 0
+    }
+
+    /// An element begins; whether it is a form that gets a token.
+    fn began(&mut self, name: &[u8]) -> bool {
+        let (foreign, tag) = (self.is_foreign(), &self.tag);
+        match name {
+            // What ends there ends by the rules of HTML, that depend on all that is open.
+            _ if self.mixed => self.state = State::Lost,
+            _ if foreign && MIXED.contains(&name) => self.mixed = !tag.closes,
+            b"form" => return !foreign && !self.select && tag.is_form_of_ours(),
+            b"svg" => self.svg += u32::from(!tag.closes),
+            b"math" => self.math += u32::from(!tag.closes),
+            b"select" => self.select |= !foreign,
+            b"noscript" => self.noscript = self.noscript.or(Some(0)),
+            b"base" if tag.leads_elsewhere() => self.state = State::Lost,
+            b"frameset" | b"plaintext" => self.state = State::Lost,
+            // In SVG it is over with that; in HTML within SVG it is not.
+            _ if foreign && tag.closes && Raw::is(name) => self.state = State::Lost,
+            _ if Raw::is(name) => {
+                self.raw = Raw::of(tag.name);
+                self.state = State::Raw;
+            }
+            _ => {}
+        }
+        false
+    }
+
+    fn ended(&mut self, name: &[u8]) -> bool {
+        match name {
+            b"svg" => self.svg = self.svg.saturating_sub(1),
+            b"math" => self.math = self.math.saturating_sub(1),
+            b"select" => self.select = false,
+            _ => {}
+        }
+        self.mixed = self.mixed && self.is_foreign() && !MIXED.contains(&name);
+        false
+    }
+
+    /// Where scripts run, `noscript` is text up to the first tag that ends it: that has to be one for us, too.
+    fn watch(&mut self, byte: u8) {
+        let Some(came) = self.noscript else { return };
+        if came == NOSCRIPT.len() && ends_word(byte) {
+            let in_name = matches!(self.state, State::Tag) && self.tag.is_in_name();
+            self.noscript = None;
+            if !(in_name && self.tag.ends && self.tag.name.is(b"noscript")) {
+                self.state = State::Lost;
+            }
+        } else if NOSCRIPT.get(came) == Some(&byte.to_ascii_lowercase()) {
+            self.noscript = Some(came + 1);
+        } else {
+            self.noscript = Some(usize::from(byte == b'<'));
+        }
+    }
+}
