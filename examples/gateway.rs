@@ -1,124 +1,192 @@
-//! A small payment gateway for the shop: a process of its own, which books what it is told under one key once.
+//! A small payment gateway for the shop: it has a page to pay on, and charges each payment that was approved there once.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use continuity::prelude::*;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
 
-/// What it has booked: cents by key.
+#[path = "partner.rs"]
+pub mod partner;
+
+use partner::Partner;
+
+/// How the program is started that is the gateway.
+pub const NAME: &str = "gateway";
+
+/// What it knows of payments, each by the key that it was begun under.
 #[derive(Clone, Default)]
-pub struct Books(Arc<Mutex<HashMap<String, u64>>>);
+pub struct Books(Arc<Mutex<HashMap<String, Entry>>>);
+
+struct Entry {
+    cents: u64,
+    /// Where the visitor comes back to.
+    back: String,
+    state: State,
+}
+
+#[derive(Clone, PartialEq)]
+enum State {
+    Open,
+    Approved { card: String },
+    Charged,
+    Cancelled,
+}
 
 /// How long it takes to say that it took money of the card 2222.
 const SLOW: Duration = Duration::from_secs(3);
 
-/// Charges a card, or says how many charges there were.
-pub async fn gateway(mut req: Request) -> Result<()> {
-    let books = req.app::<Books>().0.clone();
-    if req.method() != "POST" {
-        let charges = books.lock().map_err(|_| "the books are broken")?.len();
-        req.send("text/plain", charges.to_string())?;
-        return Ok(());
+impl Books {
+    /// The payment's page was used: with this card, or to cancel. Where that sends the visitor.
+    pub fn decide(&self, id: &str, card: Option<&str>) -> Result<String> {
+        self.with(id, |entry| {
+            let good = card.filter(|card| ["1111", "2222", "3333"].contains(card));
+            let outcome = match (good, card) {
+                (Some(_), _) => "approved",
+                (None, Some(_)) => "declined",
+                (None, None) => "cancelled",
+            };
+            if let (State::Open, Some(card)) = (&entry.state, good) {
+                entry.state = State::Approved { card: card.to_owned() };
+            }
+            format!("{}&outcome={outcome}", entry.back)
+        })
     }
-    let (key, cents, card): (String, u64, String) =
-        (req.param("key")?, req.param("cents")?, req.param("card")?);
-    if !["1111", "2222", "3333"].contains(&&*card) {
-        req.set_status(402)?.print("declined");
-        return Ok(());
+
+    fn with<T>(&self, id: &str, look: impl FnOnce(&mut Entry) -> T) -> Result<T> {
+        let mut books = self.0.lock().map_err(|_| "the books are broken")?;
+        Ok(look(books.get_mut(id).ok_or("there is no such payment")?))
     }
-    let first = books.lock().map_err(|_| "the books are broken")?.insert(key.clone(), cents).is_none();
-    match &*card {
-        "2222" if first => req.sleep(SLOW).await,
-        "3333" if first => return Err("booked, but nobody will know".into()),
-        _ => {}
+
+    /// How many payments were charged.
+    pub fn charges(&self) -> Result<usize> {
+        let books = self.0.lock().map_err(|_| "the books are broken")?;
+        Ok(books.values().filter(|entry| entry.state == State::Charged).count())
     }
-    req.send("text/plain", format!("R-{}", key.get(..6).unwrap_or(&key)))?;
+}
+
+/// The page that visitors pay on.
+pub async fn pay(mut req: Request) -> Result<()> {
+    let (books, id) = (req.app::<Books>(), req.path().trim_matches('/').to_owned());
+    let cents = books.with(&id, |entry| entry.cents)?;
+    let card = req.choose(|c| desk(c, cents)).await?;
+    req.leave_for(&books.decide(&id, card.map(|card| card.card).as_deref())?)?;
     Ok(())
 }
 
-/// The gateway as a server, on any free port.
-pub fn server() -> Server {
-    Server::new(Flow::new(gateway).purpose(|_| Purpose::Visit)).app(Books::default()).listen(Http::on(0))
+#[derive(Serialize, Deserialize)]
+struct Card {
+    card: String,
 }
 
-/// If the program was started as `… gateway`: is the gateway, until its input ends, as it does with whoever started it.
-pub async fn be_it_if_asked() -> Result<()> {
-    if std::env::args().nth(1).as_deref() == Some("gateway") {
-        let bound = server().bind().await?;
-        println!("{}", bound.addresses()[0]);
-        std::thread::spawn(|| {
-            drop(std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
-            std::process::exit(0);
-        });
-        bound.run().await?;
-        std::process::exit(0);
+fn desk(c: &Choices<'_, Option<Card>>, cents: u64) -> Markup {
+    html! {
+        h1 { "The gateway" }
+        p { "To pay: " (cents / 100) "." (format!("{:02}", cents % 100)) }
+        (c.form(Some, |f| html! { (f.text("card")) " " button { "Pay" } }))
+        (c.button("Cancel", None))
+        p { code { "1111" } " pays; " code { "2222" } " is charged at once, but it takes 3 seconds before anybody knows: "
+            "kill the shop meanwhile; " code { "3333" } " is charged, and the first time nobody is told." }
+    }
+}
+
+/// What the shop asks: to begin a payment, to charge or cancel it, and how many were charged.
+pub async fn api(mut req: Request) -> Result<()> {
+    let books = req.app::<Books>();
+    match &*req.path() {
+        "/begin" => {
+            let (key, cents, back) = (req.param("key")?, req.param("cents")?, req.param("back")?);
+            let mut books = books.0.lock().map_err(|_| "the books are broken")?;
+            books.entry(key).or_insert(Entry { cents, back, state: State::Open });
+        }
+        "/charge" => return charge(req, &books).await,
+        "/cancel" => books.with(&req.param::<String>("id")?, |entry| {
+            if entry.state != State::Charged {
+                entry.state = State::Cancelled;
+            }
+        })?,
+        _ => drop(req.send("text/plain", books.charges()?.to_string())?),
     }
     Ok(())
 }
 
-/// The way to the gateway: to the one that `GATEWAY` names, or to one that is started when it is needed.
-#[derive(Default)]
-pub struct Gateway(OnceCell<Running>);
+async fn charge(mut req: Request, books: &Books) -> Result<()> {
+    let id: String = req.param("id")?;
+    let before = books.with(&id, |entry| {
+        let before = entry.state.clone();
+        if let State::Approved { .. } = before {
+            entry.state = State::Charged;
+        }
+        before
+    })?;
+    match before {
+        State::Open | State::Cancelled => {
+            req.set_status(402)?.print("not approved");
+            return Ok(());
+        }
+        State::Approved { card } if card == "3333" => return Err("charged, but nobody will know".into()),
+        State::Approved { card } if card == "2222" => req.sleep(SLOW).await,
+        State::Approved { .. } | State::Charged => {}
+    }
+    req.send("text/plain", format!("R-{}", id.get(..6).unwrap_or(&id)))?;
+    Ok(())
+}
 
-struct Running {
-    address: String,
-    /// Its input ends when this is dropped, and when this process dies.
-    _child: Option<Child>,
+/// The gateway as a server.
+pub fn server(books: Books) -> Server {
+    let api = Flow::new(api).purpose(|_| Purpose::Visit);
+    Server::new(api).mount("/pay", Flow::new(pay).map(Map::by_cookie().path())).app(books)
+}
+
+/// The way to the gateway.
+pub struct Gateway(Partner);
+
+/// A payment that was begun: its number there, and the page to pay on.
+#[derive(Serialize, Deserialize)]
+pub struct Payment {
+    id: String,
+    pub page: String,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Gateway(Partner::new(NAME))
+    }
 }
 
 impl Gateway {
     /// The one at this address.
     pub fn at(address: String) -> Self {
-        Gateway(OnceCell::new_with(Some(Running { address, _child: None })))
+        Gateway(Partner::at(NAME, address))
     }
 
-    /// Charges a card; the receipt, or `None` if the card is declined.
-    pub async fn charge(&self, key: &Key, cents: u64, card: &str) -> Result<Option<String>> {
-        let card: String = card.chars().filter(char::is_ascii_digit).collect();
-        match self.ask("POST", &format!("key={key}&cents={cents}&card={card}")).await? {
-            (200, receipt) => Ok(Some(receipt)),
-            (402, _) => Ok(None),
-            (status, _) => Err(format!("the gateway answered {status}").into()),
-        }
+    /// Begins a payment, from which the visitor comes back there. Under the same key it is the same.
+    pub async fn begin(&self, key: &Key, cents: u64, back: &str) -> Result<Payment> {
+        let (id, cents) = (key.to_string(), cents.to_string());
+        self.ask("/begin", &[("key", &id), ("cents", &cents), ("back", back)]).await?;
+        Ok(Payment { page: format!("http://{}/pay/{id}", self.0.address().await?), id })
+    }
+
+    /// Charges what was approved; the receipt, or `None` if nothing was. Charged once, however often it is asked for.
+    pub async fn charge(&self, payment: &Payment) -> Result<Option<String>> {
+        self.ask("/charge", &[("id", &payment.id)]).await
+    }
+
+    /// From here on nothing can be charged.
+    pub async fn cancel(&self, payment: &Payment) -> Result<Option<String>> {
+        self.ask("/cancel", &[("id", &payment.id)]).await
     }
 
     /// How many charges there were.
     pub async fn charges(&self) -> Result<u64> {
-        Ok(self.ask("GET", "").await?.1.parse()?)
+        Ok(self.ask("/charges", &[]).await?.ok_or("it does not say")?.parse()?)
     }
 
-    async fn ask(&self, method: &str, form: &str) -> Result<(u16, String)> {
-        let start = async || tokio::task::spawn_blocking(Running::start).await?;
-        let address = &self.0.get_or_try_init(start).await?.address;
-        let request = format!(
-            "{method} / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}",
-            form.len()
-        );
-        let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        let (head, text) = answer.split_once("\r\n\r\n").ok_or("the gateway hung up")?;
-        Ok((head.get(9..12).ok_or("the gateway says no status")?.parse()?, text.to_owned()))
-    }
-}
-
-impl Running {
-    fn start() -> Result<Running> {
-        if let Ok(address) = std::env::var("GATEWAY") {
-            return Ok(Running { address, _child: None });
+    async fn ask(&self, path: &str, fields: &[(&str, &str)]) -> Result<Option<String>> {
+        match self.0.ask(path, fields).await? {
+            (200, text) => Ok(Some(text)),
+            (402, _) => Ok(None),
+            (status, _) => Err(format!("the gateway answered {status}").into()),
         }
-        let mut this = Command::new(std::env::current_exe()?);
-        let mut child = this.arg("gateway").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        let mut address = String::new();
-        BufReader::new(child.stdout.take().ok_or("it is piped")?).read_line(&mut address)?;
-        Ok(Running { address: address.trim_end().to_owned(), _child: Some(child) })
     }
 }

@@ -1,4 +1,4 @@
-//! A shop that charges once: kill it while it does, start it again, and go on where you were.
+//! A shop that sends you to a payment gateway and charges once: kill it while it does, start it again, and go on.
 
 use continuity::prelude::*;
 
@@ -9,7 +9,7 @@ mod journal;
 #[path = "port.rs"]
 mod port;
 
-use gateway::Gateway;
+use gateway::{Gateway, Payment, partner};
 
 pub async fn shop(mut req: Request) -> Result<()> {
     let gateway = req.app::<Gateway>();
@@ -20,22 +20,35 @@ pub async fn shop(mut req: Request) -> Result<()> {
         }
         let address: Address = req.ask(where_to).await?;
         let order = Order { cents: total(&cart), cart, address };
-        let mut declined = false;
+        let mut tried = false;
         let receipt = loop {
-            let Payment { card } = req.ask(|f| payment(f, &order, declined)).await?;
-            // An error fails the step: whoever tries again does so with the same key.
-            let paid: Option<String> = req
-                .once("charge card", &order, async |key| {
-                    gateway.charge(&key, order.cents, card.open()?).await
-                })
-                .await?;
-            match paid {
+            req.choose(|c| bill(c, &order, tried)).await?;
+            match pay(&mut req, &gateway, &order).await? {
                 Some(receipt) => break receipt,
-                None => declined = true,
+                None => tried = true,
             }
         };
+        // It is paid for: nobody goes back to the cart, and pays again or not at all.
+        req.commit();
         let charges: u64 = req.read("charges", async || gateway.charges().await).await?;
         req.choose(|c| thanks(c, &order, &receipt, charges)).await?;
+    }
+}
+
+/// Sends the visitor to the gateway's page, and charges what they approved there: the receipt, if they did.
+async fn pay(req: &mut Request, gateway: &Gateway, order: &Order) -> Result<Option<String>> {
+    let back = req.return_url()?;
+    let payment: Payment =
+        req.once("begin payment", order, async |key| gateway.begin(&key, order.cents, &back).await).await?;
+    req.leave_for(&payment.page)?;
+    // What the way back says of the payment anybody may have written: the gateway knows.
+    match req.choose(|c| waiting(c, &payment)).await? {
+        // An error fails the step: who comes again charges the same payment.
+        Way::Back => Ok(req.once("charge", &payment, async |_| gateway.charge(&payment).await).await?),
+        Way::Cancel => {
+            req.once("cancel payment", &payment, async |_| gateway.cancel(&payment).await).await?;
+            Ok(None)
+        }
     }
 }
 
@@ -66,7 +79,7 @@ fn shelf(c: &Choices<'_, Go>, cart: &[usize]) -> Markup {
     }
 }
 
-/// What the charge depends on. Never the card: it is a secret.
+/// What is paid for.
 #[derive(Serialize)]
 struct Order {
     cart: Vec<usize>,
@@ -86,18 +99,27 @@ fn where_to(f: &Form<'_, Address>) -> Markup {
     html! { h1 { "Where to?" } (f.text("name")) (f.text("street")) button { "Go on" } }
 }
 
-#[derive(Deserialize)]
-struct Payment {
-    card: Secret<String>,
-}
-
-fn payment(f: &Form<'_, Payment>, order: &Order, declined: bool) -> Markup {
+fn bill(c: &Choices<'_, ()>, order: &Order, tried: bool) -> Markup {
     html! {
         h1 { "To pay: " (money(order.cents)) }
-        @if declined { p role="alert" { "That card was declined." } }
-        (f.password("card")) " " button { "Pay" }
-        p { code { "1111" } " pays; " code { "2222" } " is charged at once, but it takes 3 seconds before anybody knows: "
-            "kill the shop meanwhile; " code { "3333" } " is charged, and the first time nobody is told." }
+        @if tried { p role="alert" { "That was not paid." } }
+        (c.button("Pay", ()))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+enum Way {
+    Back,
+    Cancel,
+}
+
+/// For who comes by hand while they are to pay elsewhere.
+fn waiting(c: &Choices<'_, Way>, payment: &Payment) -> Markup {
+    html! {
+        h1 { "We wait for your payment" }
+        a href=(payment.page) { "To the payment" } " " (c.link("I have paid", Way::Back)) " "
+        (c.link("Do not pay", Way::Cancel))
+        (c.on_return(Way::Back))
     }
 }
 
@@ -112,6 +134,6 @@ fn thanks(c: &Choices<'_, ()>, order: &Order, receipt: &str, charges: u64) -> Ma
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    gateway::be_it_if_asked().await?;
+    partner::be_it_if_asked(gateway::NAME, || gateway::server(Default::default())).await?;
     port::run(journal::keep(Server::new(shop).app(Gateway::default()), "shop")?).await
 }

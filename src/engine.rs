@@ -22,6 +22,7 @@ use crate::mapper::cookie::SessionCookie;
 use crate::mapper::forwarded::{DOUBTFUL, Proxies};
 use crate::mapper::key::{Keys, random};
 use crate::mapper::reap::{Addresses, Dying};
+use crate::mapper::returns::Returns;
 use crate::mapper::rotate::Rotated;
 use crate::page::{self, Frames, Notice, Pages, Problem};
 use crate::reply::{Answer, Call, Ready, Reply};
@@ -55,6 +56,7 @@ pub(crate) struct Core {
     pub(crate) addresses: Addresses,
     pub(crate) dying: Dying,
     pub(crate) rotated: Rotated,
+    pub(crate) returns: Returns,
     #[cfg(feature = "multipart")]
     pub(crate) arrivals: Arc<crate::intake::arrivals::Arrivals>,
     #[cfg(feature = "multipart")]

@@ -126,6 +126,8 @@ pub enum Notice {
     Committed,
     /// A page of its own, with a link to go on: the visitor comes from another site.
     FromElsewhere,
+    /// A page of its own, with a link to go on: what another site sent was received before, or came too late.
+    Returned,
     /// Shown on a first page: what the visitor came from is gone, and was not applied.
     StartedAgain,
     /// Shown on the page that the visitor comes to: what came after it cannot be gone on from any more.
@@ -248,6 +250,7 @@ fn notice_text(notice: Notice) -> &'static str {
         Notice::Unrestorable => {
             "Where you were cannot be restored. It is kept for those who look after this site; you can begin anew."
         }
+        Notice::Returned => "This was received before, or it came too late. Nothing was changed now.",
         Notice::FromElsewhere => "You come from another site. Your place here is kept.",
     }
 }

@@ -20,6 +20,7 @@ use crate::mapper::cookie::SessionCookie;
 use crate::mapper::forwarded::Proxies;
 use crate::mapper::key::Keys;
 use crate::mapper::reap::{Addresses, Dying, TICK};
+use crate::mapper::returns::Returns;
 use crate::mapper::rotate::Rotated;
 use crate::page::{Frames, Page, Pages};
 use crate::session::kept::KeptPages;
@@ -300,6 +301,7 @@ impl Server {
         Ok(Arc::new(Core {
             keys: Keys::new(&self.keys, secret),
             seal: secret.map_or_else(Seal::new, Seal::of),
+            returns: Returns::new(secret),
             clock: Clock::new(journal.as_ref().map_or(0, |journal| journal.start), self.wall),
             old_pages: self.old_pages.unwrap_or(if journal.is_some() {
                 OldPages::Branch

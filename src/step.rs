@@ -31,6 +31,8 @@ pub(crate) const HERE: &str = "here";
 pub(crate) const LINK: u32 = 0;
 /// In the part of a token that stands for a form that was printed, beside its number on the page.
 const PRINTED: u32 = 1 << 31;
+/// In a part's place: who comes by a URL of `return_url`. No token has it.
+pub(crate) const RETURN: u32 = u32::MAX;
 
 /// The session's serial stands in front of the bytes that are signed, and is not sent.
 const SERIAL: usize = 8;
@@ -243,6 +245,15 @@ impl Seal {
             hasher.write(hit.full_path().as_bytes());
             hasher.write_u8(0);
         }
+        Self::answer_of_values(hasher, hit)
+    }
+
+    /// What tells this hit from one with any other values.
+    pub(crate) fn answer_in_full(&self, hit: &Hit) -> Answered {
+        Self::answer_of_values(self.answers, hit)
+    }
+
+    fn answer_of_values(mut hasher: SipHasher13, hit: &Hit) -> Answered {
         hasher.write(hit.query().as_bytes());
         hasher.write_u8(0);
         hasher.write(hit.body());
@@ -274,7 +285,8 @@ pub(crate) fn is_of_another(wire: &str, label: u64) -> bool {
         return false;
     }
     let value = wire.len().checked_sub(tail).and_then(|end| wire.get(head..end));
-    let value = value.and_then(|value| const_hex::decode(value).ok());
+    // A number of 32 bits has 5 bytes at most.
+    let value = value.filter(|value| value.len() <= 10).and_then(|value| const_hex::decode(value).ok());
     let claimed = value.and_then(|value| minicbor_serde::from_slice::<u32>(&value).ok());
     claimed.is_some_and(|claimed| claimed != short(label))
 }

@@ -1,5 +1,6 @@
 //! One incoming request with its reply. Dropping it unanswered answers it (503), so each is answered exactly once.
 
+mod returning;
 mod shown;
 mod signs;
 
@@ -16,6 +17,7 @@ use crate::body::Body;
 use crate::intake::multipart::Sent;
 use crate::mapper::Cut;
 use crate::mapper::forwarded::{Forwarded, Proxies};
+use crate::mapper::returns::Pass;
 use crate::page::{Frames, Notice};
 use crate::reply::{Complete, Kept, Ready, Reply};
 #[cfg(feature = "multipart")]
@@ -36,6 +38,8 @@ pub struct Hit {
     mount: usize,
     /// Parameters that name the visitor or the session: pages carry them on, programs do not see them.
     pub(crate) cut: Cut,
+    /// How it came, if it was by a URL of `return_url`.
+    pass: Option<Box<Pass>>,
     /// It has been worked on for longer than a session may be idle.
     pub(crate) overtime: bool,
     /// Its page was looked for: if that is not here, it is nowhere.
@@ -79,6 +83,7 @@ impl Hit {
                 forwarded: None,
                 mount: 0,
                 cut: Cut::default(),
+                pass: None,
                 overtime: false,
                 told: false,
                 disowned: false,
@@ -257,6 +262,11 @@ impl Hit {
             }
         };
         of_body.or_else(|| token_in(self.query()))
+    }
+
+    /// Whether it comes from a form that a session of another label has printed.
+    pub(crate) fn is_of_another(&self, label: u64) -> bool {
+        self.token().is_some_and(|token| step::is_of_another(token, label))
     }
 
     /// The same place as a link of our own, without what others have put into its query.

@@ -165,6 +165,9 @@ pub(crate) struct Taken {
     /// The callback that was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) part: Option<u32>,
+    /// It came by a URL of `return_url`; whether it brought what names the visitor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) returned: Option<bool>,
 }
 
 /// A file that came with a form.
@@ -321,6 +324,11 @@ impl fmt::Display for Taken {
         }
         if !self.secrets.is_empty() {
             write!(f, " secret {:?}", self.secrets)?;
+        }
+        match self.returned {
+            Some(true) => f.write_str(" (returned)")?,
+            Some(false) => f.write_str(" (returned, without the visitor)")?,
+            None => {}
         }
         if let Some(value) = &self.value {
             write!(f, " → {value:?}")?;

@@ -12,7 +12,9 @@ use super::headers::{Fields, Played};
 use crate::hit::Hit;
 #[cfg(feature = "multipart")]
 use crate::intake::multipart::Sent;
+use crate::mapper::returns::Pass;
 use crate::reply::{Back, Reply};
+use crate::step::Answered;
 
 /// What stands for a secret where it was taken out.
 pub(crate) const SECRET: &str = "\0secret";
@@ -46,6 +48,7 @@ pub(crate) fn fill(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>, fields: &m
     taken.peer = hit.peer();
     taken.https = hit.is_https();
     taken.host = hit.forwarded_host().map(str::to_owned);
+    taken.returned = hit.pass().map(|pass| pass.own);
 }
 
 /// Of a form with files: its fields, and what the files were.
@@ -85,6 +88,11 @@ pub(crate) fn again(taken: &Taken, played: &Played, mount: &str) -> Box<Hit> {
     parts.headers = played.map();
     let mut hit = Hit::new(parts, body, taken.peer, Reply::new(Back::nowhere()));
     hit.came_by(taken.https, taken.host.clone());
+    if let Some(own) = taken.returned {
+        let answer = Answered::again(taken.answer);
+        // Where it led to is behind it.
+        hit.came_back_then(Pass { serial: 0, step: 0, answer, own });
+    }
     if hit.full_path().starts_with(mount) {
         hit.mount(mount.len());
     }

@@ -9,6 +9,7 @@ use super::{Submission, turning};
 use crate::engine::Core;
 use crate::error::Chain;
 use crate::log::Line;
+use crate::mapper::key::VisitorId;
 use crate::mapper::reap::seconds;
 use crate::session::Session;
 
@@ -41,7 +42,10 @@ impl Core {
                 self.park(&session);
             }
         }
-        journal.woken().retain(|session| !session.queue.lock().has_ended() && !self.park(session));
+        // Whose visitor has come is the table's, like all others.
+        journal.woken().retain(|session| {
+            session.visitor() == VisitorId::NOBODY && !session.queue.lock().has_ended() && !self.park(session)
+        });
         if now.is_multiple_of(turning::WINDOW) {
             journal.forget_replays();
         }
@@ -190,7 +194,7 @@ impl Core {
 }
 
 impl super::Journal {
-    fn woken(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Session>>> {
+    pub(super) fn woken(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Session>>> {
         self.woken.lock().expect("no code panics while it holds the woken sessions")
     }
 

@@ -47,7 +47,7 @@ impl Core {
         self.runtime.spawn(async move { core.recall_now(recall).await });
     }
 
-    async fn recall_now(self: Arc<Self>, recall: Recall) {
+    async fn recall_now(self: Arc<Self>, mut recall: Recall) {
         let journal = self.journal();
         let Ok(_place) = journal.recalls.try_acquire() else { return self.busy(recall.hit, CROWDED) };
         for _ in 0..TRIES {
@@ -62,6 +62,7 @@ impl Core {
                 }
             };
             let Some((id, head, wound)) = found.session else { return self.start_after(recall, found) };
+            recall.hit.set_own(id != VisitorId::NOBODY);
             match self.resume(id, &head, wound, recall.flow) {
                 Ok(Some(session)) => return self.deliver(&session, recall.hit),
                 // It is just leaving: when all is written it can come back.
@@ -74,6 +75,10 @@ impl Core {
 
     async fn look_up(self: &Arc<Self>, recall: &Recall) -> Result<Place, StoreError> {
         let mut place = Place { session: None, over: None, lost: false, visitor: recall.known };
+        if let Some(pass) = recall.hit.pass() {
+            place.session = self.find_returned(pass.serial, recall).await?;
+            return Ok(place);
+        }
         for id in &recall.ids {
             let (found, wound) = self.find(*id, recall.label).await?;
             match found.session {
@@ -94,8 +99,28 @@ impl Core {
         Ok(place)
     }
 
+    /// The session that a return leads to, with its visitor if the hit proves to be theirs.
+    async fn find_returned(
+        self: &Arc<Self>,
+        serial: u64,
+        recall: &Recall,
+    ) -> Result<Option<(VisitorId, Head, Option<Wound>)>, StoreError> {
+        let core = self.clone();
+        let head = blocking(move || core.journal().store.head(serial)).await?;
+        let mount = self.flow(recall.flow).mount();
+        let live = head.filter(|head| head.state == State::Live && head.flow == mount);
+        Ok(live.map(|head| {
+            let is_theirs = |id: &VisitorId| self.journal().visitor(*id) == head.visitor;
+            let theirs = recall.ids.iter().copied().find(is_theirs).filter(|_| head.label == recall.label);
+            (theirs.unwrap_or(VisitorId::NOBODY), head, None)
+        }))
+    }
+
     /// There is no such session: the hit starts one, unless it comes from a page of one.
     fn start_after(self: &Arc<Self>, recall: Recall, place: Place) {
+        if recall.hit.pass().is_some() {
+            return self.expire(recall.hit);
+        }
         let Recall { flow, label, mut hit, .. } = recall;
         if hit.token() == Some(ANEW) {
             hit.begin_anew(None);
@@ -128,7 +153,7 @@ impl Core {
             if session.queue.lock().has_ended() {
                 return Ok(None);
             }
-            if session.visitor() == VisitorId::NOBODY {
+            if session.visitor() == VisitorId::NOBODY && id != VisitorId::NOBODY {
                 self.table.adopt(&session, id, self)?;
             }
             return Ok(Some(session));
@@ -136,12 +161,21 @@ impl Core {
         let session = Session::parked(self.clone(), id, head.label, head.session, flow);
         present.insert(head.session, Arc::downgrade(&session));
         drop(present);
-        if let Err(full) = self.table.adopt(&session, id, self) {
+        if let Err(full) = self.let_in(&session, id) {
             journal.leave(&session);
             return Err(full);
         }
         self.runtime.spawn(self.clone().rebuild(session.clone(), head.clone(), wound));
         Ok(Some(session))
+    }
+
+    /// A place for a session that comes back: its visitor's, or none until it is parked again.
+    fn let_in(&self, session: &Arc<Session>, id: VisitorId) -> Result<(), Full> {
+        if id == VisitorId::NOBODY {
+            self.journal().woken().push(session.clone());
+            return Ok(());
+        }
+        self.table.adopt(session, id, self)
     }
 
     /// Rebuilds a session that nobody has asked for.

@@ -29,7 +29,7 @@ impl Core {
         let mut chunks = self.journal().store.load(session.serial).unwrap_or_default();
         chunks.extend(fresh);
         let (mut tape, first) = Tape::of(&chunks, self.journal().build).map_err(|error| error.to_string())?;
-        (tape.strict, tape.rehearses) = (true, true);
+        (tape.strict, tape.rehearses, tape.stands_for) = (true, true, Some(session.serial));
         let flow = session.talk(|talk| talk.flow);
         self.rehearse_tape(session.visitor(), session.label, flow, tape, &first).await.map_or(Ok(()), Err)
     }

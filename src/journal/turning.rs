@@ -94,8 +94,13 @@ impl Session {
 
     /// An answer that is none to the page where the session is: it is looked for where it belongs. Gives the hit back
     /// where the session cannot go there; then, if it is known, with what is to be said.
-    pub(crate) fn turn_to(&self, mut hit: Box<Hit>, token: &Token, answer: Answered) -> Result<(), Box<Hit>> {
-        let policy = self.policy_of(token);
+    pub(crate) fn turn_to(
+        &self,
+        mut hit: Box<Hit>,
+        step: u32,
+        policy: OldPages,
+        answer: Answered,
+    ) -> Result<(), Box<Hit>> {
         let mut state = self.queue.lock();
         let Some(extra) = state.peek_extra() else { return Err(hit) };
         let Some(tape) = extra.tape.as_deref_mut().filter(|tape| !hit.told && tape.turns()) else {
@@ -103,7 +108,7 @@ impl Session {
         };
         tape.at_verb = true;
         hit.reply.defer();
-        extra.branches.get_or_insert_default().wish = Some(Wish { hit, step: token.step, answer, policy });
+        extra.branches.get_or_insert_default().wish = Some(Wish { hit, step, answer, policy });
         Ok(())
     }
 

@@ -167,7 +167,7 @@ impl Core {
             Err(error) => return Ok(Some(Chain(&error).to_string())),
         };
         for (mut tape, first) in tapes {
-            tape.rehearses = true;
+            (tape.rehearses, tape.stands_for) = (true, Some(head.session));
             let why = self.rehearse_tape(VisitorId::NOBODY, head.label, flow, tape, &first).await;
             if why.is_some() {
                 return Ok(why);

@@ -12,6 +12,7 @@ pub(crate) mod key;
 mod network;
 pub(crate) mod purpose;
 pub(crate) mod reap;
+pub(crate) mod returns;
 pub(crate) mod rotate;
 
 use std::sync::Arc;
@@ -25,7 +26,6 @@ use crate::page::Notice;
 use crate::session::drive::Refused;
 use crate::session::table::{Found, Full};
 use crate::session::{Session, Way};
-use crate::step::is_of_another;
 pub(crate) use identify::Cut;
 pub use identify::{Identity, Map, Mapper};
 use key::VisitorId;
@@ -51,6 +51,10 @@ impl Core {
     /// Brings a hit to its session. It is answered sooner or later, whatever happens.
     pub(crate) fn map(self: &Arc<Self>, mut hit: Box<Hit>) {
         let flow = self.route(&mut hit);
+        if hit.may_be_return() {
+            let Some(other) = self.map_return(flow, hit) else { return };
+            hit = other;
+        }
         if hit.is_submit_from_elsewhere() {
             return self.refuse(hit, StatusCode::FORBIDDEN, FROM_ELSEWHERE);
         }
@@ -62,10 +66,9 @@ impl Core {
         let mut identity = Identity::new(self.cookie.name(hit.is_https()));
         self.flow(flow).identify(&hit, &mut identity);
         let label = identity.session_label(self.flow(flow).label);
-        let disowned = hit.token().is_some_and(|token| is_of_another(token, label));
         let crawls = purpose == Purpose::Crawl;
         let whose = if crawls { Whose::Nobody } else { self.whose(&identity, label, &hit) };
-        (hit.cut, hit.disowned) = (identity.into_cut(), disowned);
+        (hit.cut, hit.disowned) = (identity.into_cut(), hit.is_of_another(label));
         match whose {
             Whose::Session(session, grew) => self.deliver_known(&session, grew, hit),
             Whose::Rotated(session) => self.deliver_rotated(&session, hit),
@@ -151,6 +154,9 @@ impl Core {
     /// A hit for a session that takes no more: its tombstone answers, or a new session does.
     #[cold]
     fn deliver_late(self: &Arc<Self>, session: &Arc<Session>, hit: Box<Hit>) {
+        if hit.pass().is_some() {
+            return self.deliver_return_late(session, hit);
+        }
         let (ended, decided, applied, flow) = {
             let state = session.queue.lock();
             (state.has_ended(), state.is_dying(), state.talk.applied, state.talk.flow)

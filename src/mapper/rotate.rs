@@ -80,6 +80,20 @@ impl Core {
             .map(|(_, session)| session)
     }
 
+    /// Whether this very return rotated the session's id, and comes from who had the one before.
+    pub(super) fn rotated_by_return(
+        &self,
+        ids: &[VisitorId],
+        answer: Answered,
+        session: &Arc<Session>,
+    ) -> bool {
+        if self.rotated.count.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let of_ids = ids.iter().flat_map(|id| self.rotated.sessions(*id));
+        of_ids.into_iter().any(|(one, of)| one == answer && Arc::ptr_eq(&of, session))
+    }
+
     /// Brings the repeat to its session, and tells the browser the id it has missed.
     pub(super) fn deliver_rotated(self: &Arc<Self>, session: &Arc<Session>, mut hit: Box<Hit>) {
         self.introduce(session, &mut hit);

@@ -17,6 +17,7 @@ pub(crate) use answer::{Back, Call, Outcome, Ready};
 use forms::Forms;
 
 use crate::body::Body;
+use crate::mapper::returns::NO_REFERRER;
 use crate::page::{Frames, Notice};
 
 /// Chunks that wait for a slow client before `flush` waits too.
@@ -27,6 +28,8 @@ pub(crate) struct Reply {
     back: Back,
     pub(crate) status: StatusCode,
     pub(crate) sensitive: bool,
+    /// It goes to who came by a URL that nobody else is to see.
+    pub(crate) returned: bool,
     /// More was printed than a page holds.
     pub(crate) overflow: bool,
     /// What was printed and not sent yet.
@@ -85,6 +88,7 @@ impl Reply {
             back,
             status: StatusCode::OK,
             sensitive: false,
+            returned: false,
             overflow: false,
             out: String::new(),
             introduction: None,
@@ -125,14 +129,16 @@ impl Reply {
     fn make_preface(&self) -> Option<Box<Preface>> {
         let rare = self.rare.as_deref();
         let mut headers = rare.map(|rare| rare.headers.clone()).unwrap_or_default();
-        // Cookies belong to one response.
+        // Cookies belong to one response, and so does being sent elsewhere: the page is for who comes by hand.
         headers.remove(header::SET_COOKIE);
+        headers.remove(header::LOCATION);
+        let status = if self.status.is_redirection() { StatusCode::OK } else { self.status };
         let preface = Preface {
             out: self.out.clone(),
             title: rare.and_then(|rare| rare.title.clone()),
             content_type: rare.and_then(|rare| rare.content_type.clone()),
             sensitive: self.sensitive,
-            status: self.status,
+            status,
             headers,
         };
         (preface != Preface::default()).then(|| Box::new(preface))
@@ -335,7 +341,7 @@ impl Reply {
 
     /// Fills an empty map with the header fields, all but what depends on the body.
     fn fill(&self, headers: &mut HeaderMap) {
-        let secret = self.sensitive || self.introduction.is_some();
+        let secret = self.sensitive || self.returned || self.introduction.is_some();
         let cache = if secret { "no-store" } else { "private, no-cache" };
         headers.append(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         headers.append(header::CACHE_CONTROL, HeaderValue::from_static(cache));
@@ -345,6 +351,9 @@ impl Reply {
             if secret {
                 forbid_keeping(headers);
             }
+        }
+        if self.returned {
+            headers.insert(header::REFERRER_POLICY, NO_REFERRER);
         }
         if let Some(introduction) = &self.introduction {
             headers.append(header::SET_COOKIE, introduction.clone());

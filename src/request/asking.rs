@@ -102,6 +102,12 @@ impl<'a> Asking<'a> {
         result
     }
 
+    /// Takes a hit that says all by itself: the verb is done.
+    fn take(&mut self, hit: Box<Hit>, answer: Answered) -> &'a mut Request {
+        let taken = self.to_write(answer);
+        self.taken(hit, answer, taken)
+    }
+
     /// The hit was taken: the verb is done.
     pub(super) fn taken(
         &mut self,
@@ -177,7 +183,8 @@ impl<'a> Future for Next<'a> {
         loop {
             let asked = ready!(self.asking.poll(cx));
             let (hit, standing) = self.asking.failed(asked)?;
-            if let Some(request) = ready!(self.consider(hit, &standing)) {
+            let Some((hit, answer)) = ready!(self.asking.admit(hit, &standing)) else { continue };
+            if let Some(request) = ready!(self.consider(hit, answer, &standing)) {
                 return Poll::Ready(Ok(request));
             }
         }
@@ -186,19 +193,23 @@ impl<'a> Future for Next<'a> {
 
 impl<'a> Next<'a> {
     /// Takes a hit, or answers it. Pending: it belongs to another page, and the session is brought there.
-    fn consider(&mut self, hit: Box<Hit>, standing: &Standing) -> Poll<Option<&'a mut Request>> {
+    fn consider(
+        &mut self,
+        hit: Box<Hit>,
+        answer: Option<Answered>,
+        standing: &Standing,
+    ) -> Poll<Option<&'a mut Request>> {
         let session = self.asking.session().clone();
-        match on_printed(&session, &hit, standing) {
-            Verdict::Take(answer) => {
-                let taken = self.asking.to_write(answer);
-                return Poll::Ready(Some(self.asking.taken(hit, answer, taken)));
-            }
+        match answer.map_or_else(|| on_printed(&session, &hit, standing), Verdict::Take) {
+            Verdict::Take(answer) => return Poll::Ready(Some(self.asking.take(hit, answer))),
             Verdict::Repeat => self.repeat(hit),
-            Verdict::Old(token, answer) => match session.turn_to(hit, &token, answer) {
-                Ok(()) => return Poll::Pending,
-                Err(hit) if answer == standing.applied => self.repeat(hit),
-                Err(hit) => self.notify(hit, Notice::OutdatedPrinted, None),
-            },
+            Verdict::Old(token, answer) => {
+                match session.turn_to(hit, token.step, session.policy_of(&token), answer) {
+                    Ok(()) => return Poll::Pending,
+                    Err(hit) if answer == standing.applied => self.repeat(hit),
+                    Err(hit) => self.notify(hit, Notice::OutdatedPrinted, None),
+                }
+            }
             Verdict::Notice(notice) => {
                 let onward = (notice == Notice::FromElsewhere).then(|| hit.own_link());
                 self.notify(hit, notice, onward.as_deref());

@@ -113,7 +113,7 @@ impl<'c, T> Choices<'c, T> {
         self.parts.get()
     }
 
-    fn used(&self, part: u32) -> Option<&Hit> {
+    pub(super) fn used(&self, part: u32) -> Option<&Hit> {
         self.submitted.filter(|(used, _)| *used == part).map(|(_, hit)| hit)
     }
 

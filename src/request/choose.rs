@@ -199,7 +199,7 @@ impl<T> Open<T> for ByPart {
 /// The future of [`Request::choose`].
 #[must_use = "futures do nothing unless awaited"]
 pub(super) struct Choose<'a, T, F, K> {
-    asking: Asking<'a>,
+    pub(super) asking: Asking<'a>,
     page: F,
     kind: PhantomData<fn() -> (T, K)>,
 }
@@ -350,6 +350,9 @@ where
     /// Decides on a hit: takes it and returns its value, or shows it the page. Pending: it belongs to another page, and the
     /// session is brought there.
     fn consider(&mut self, hit: Box<Hit>, standing: &Standing) -> Result<Poll<Option<T>>, Error> {
+        if hit.pass().is_some() {
+            return self.consider_return(hit, standing);
+        }
         let value = match verdict::<T, K>(self.asking.session(), &hit, standing) {
             Verdict::Take(value, answer, taken) => {
                 self.asking.taken(hit, answer, taken);
@@ -357,17 +360,27 @@ where
             }
             Verdict::Find(part, answer) => self.redraw(hit, standing, None, Some((part, answer)))?,
             Verdict::Redraw(notice) => self.redraw(hit, standing, notice, None)?,
-            Verdict::Old(token, answer) => match self.asking.session().turn_to(hit, &token, answer) {
-                Ok(()) => return Ok(Poll::Pending),
-                Err(hit) => self.redraw(hit, standing, Some(Notice::Outdated), None)?,
-            },
+            Verdict::Old(token, answer) => {
+                let session = self.asking.session();
+                match session.turn_to(hit, token.step, session.policy_of(&token), answer) {
+                    Ok(()) => return Ok(Poll::Pending),
+                    Err(hit) => self.redraw(hit, standing, Some(Notice::Outdated), None)?,
+                }
+            }
         };
         Ok(Poll::Ready(value))
     }
 
+    /// Takes a hit whose value was found on the page.
+    pub(super) fn take_value(&mut self, hit: Box<Hit>, answer: Answered, part: u32, value: &T) {
+        let taken = self.asking.to_write(answer);
+        let taken = taken.map(|taken| Box::new(Taken { value: K::write(value), part: Some(part), ..*taken }));
+        self.asking.taken(hit, answer, taken);
+    }
+
     /// Draws the page again, to find what was used on it or to show it.
     #[inline(never)]
-    fn redraw(
+    pub(super) fn redraw(
         &mut self,
         hit: Box<Hit>,
         standing: &Standing,
@@ -382,9 +395,7 @@ where
         let (page, value) = self.draw(step, &hand.hit().cut, notice, submitted)?;
         let mut hit = hand.release();
         if let (Some(value), Some((part, answer))) = (value, used) {
-            let whole = |taken: Box<Taken>| Taken { value: K::write(&value), part: Some(part), ..*taken };
-            let taken = self.asking.to_write(answer).map(|taken| Box::new(whole(taken)));
-            self.asking.taken(hit, answer, taken);
+            self.take_value(hit, answer, part, &value);
             return Ok(Some(value));
         }
         if let Some(preface) = session.queue.lock().peek_extra().and_then(|extra| extra.preface.as_ref()) {
@@ -398,7 +409,7 @@ where
         Ok(None)
     }
 
-    fn draw(
+    pub(super) fn draw(
         &self,
         (step, old): (u32, u32),
         cut: &Cut,
@@ -468,21 +479,21 @@ fn to_write(session: &Session, answer: Answered, token: &Token) -> Option<Box<Ta
 }
 
 /// A hit that is the session's if drawing its page panics or fails.
-struct InHand<'s> {
+pub(super) struct InHand<'s> {
     session: &'s Session,
     hit: Option<Box<Hit>>,
 }
 
 impl<'s> InHand<'s> {
-    fn new(session: &'s Session, hit: Box<Hit>) -> Self {
+    pub(super) fn new(session: &'s Session, hit: Box<Hit>) -> Self {
         InHand { session, hit: Some(hit) }
     }
 
-    fn hit(&self) -> &Hit {
+    pub(super) fn hit(&self) -> &Hit {
         self.hit.as_ref().expect("released once, by value")
     }
 
-    fn release(mut self) -> Box<Hit> {
+    pub(super) fn release(mut self) -> Box<Hit> {
         self.hit.take().expect("released once, by value")
     }
 }

@@ -17,6 +17,7 @@ mod json;
 mod params;
 mod printed;
 mod response;
+mod returning;
 pub(crate) mod secret;
 #[cfg(feature = "files")]
 mod send_file;
@@ -152,12 +153,18 @@ impl Request {
     }
 
     /// Gives the visitor a new id, at login. The old one is dead at once, on all their sessions; it still opens the
-    /// repeat of this very submit. Fails between hits, when the response has begun, and where a mapper
-    /// [names](crate::Identity::named) the visitor.
+    /// repeat of this very submit. Fails between hits, when the response has begun, where a mapper
+    /// [names](crate::Identity::named) the visitor, and where the hit in hand is not
+    /// [from the visitor](Self::is_from_visitor).
     pub fn rotate_id(&mut self) -> Result<(), Error> {
         self.before_head("rotate_id")?;
         if self.session.talk(|talk| talk.current.as_ref().is_some_and(|hit| hit.cut.named)) {
             return Err(Error::new("rotate_id: the mapper names this visitor; there is no id to change"));
+        }
+        if !self.is_from_visitor() {
+            return Err(Error::new(
+                "rotate_id: this hit came by `return_url` without the visitor's cookie: who brings it may be somebody else",
+            ));
         }
         if self.session.is_replaying() {
             // It has the id that it was given then.

@@ -104,14 +104,38 @@ impl Request {
 
     /// Sends the browser to another page of this server (303): a path that begins with one `/`, or a query.
     ///
-    /// The browser's next hit is the next [`next`](Self::next)'s. Other hosts are refused.
+    /// The browser's next hit is the next [`next`](Self::next)'s. Other hosts are refused: see
+    /// [`leave_for`](Self::leave_for).
     pub fn redirect(&mut self, to: &str) -> Result<&mut Self, Error> {
         let local =
             to.starts_with('?') || (to.starts_with('/') && !to.starts_with("//") && !to.starts_with("/\\"));
         if !local || to.contains(|c: char| c.is_control() || c == '\\') {
-            return Err(Error::new(format!("redirect: {to:?} is not a path of this server, like \"/done\"")));
+            return Err(Error::new(format!(
+                "redirect: {to:?} is not a path of this server, like \"/done\"; `leave_for` leads to other sites"
+            )));
         }
-        self.set_header("location", to)?;
+        self.send_to(to)
+    }
+
+    /// Sends the browser to another site (303): an absolute `http` or `https` URL. To let it come back, see
+    /// [`return_url`](Self::return_url).
+    ///
+    /// Never take the URL from what visitors send: whoever made the link would choose where your visitors end up.
+    pub fn leave_for(&mut self, url: &str) -> Result<&mut Self, Error> {
+        let parsed = url.parse::<http::Uri>().ok();
+        let web = parsed.filter(|url| matches!(url.scheme_str(), Some("http" | "https")));
+        let host = web.as_ref().and_then(|url| url.authority()).map(|authority| authority.as_str());
+        // What stands before an `@` is there to be taken for the host.
+        if host.is_none_or(|host| host.contains('@')) || url.contains('\\') {
+            return Err(Error::new(format!(
+                "leave_for: {url:?} is no address of another site, like \"https://pay.example/7\"; `redirect` stays here"
+            )));
+        }
+        self.send_to(url)
+    }
+
+    fn send_to(&mut self, url: &str) -> Result<&mut Self, Error> {
+        self.set_header("location", url)?;
         self.reply(|hit| {
             hit.reply.status = StatusCode::SEE_OTHER;
             hit.reply.out.clear();

@@ -332,7 +332,7 @@ impl Browser {
     }
 
     #[track_caller]
-    fn resolve(&self, href: &str) -> String {
+    pub(super) fn resolve(&self, href: &str) -> String {
         let base = self.history.page().map_or("/", Page::url);
         match url::resolve(base, href) {
             Some(url) => url,
@@ -367,7 +367,7 @@ impl Browser {
     }
 
     #[track_caller]
-    fn go(&mut self, navigation: Navigation) -> Going<'_> {
+    pub(super) fn go(&mut self, navigation: Navigation) -> Going<'_> {
         let same = self.history.page().is_some_and(|page| page.url() == navigation.url);
         let arrival = if same && navigation.method == Method::GET { Arrival::InPlace } else { Arrival::Next };
         self.arrive(navigation, arrival)

@@ -31,6 +31,8 @@ pub(super) enum Asker {
     OtherSite,
     /// A POST from another site: only those that say `SameSite=None`.
     OtherSitePosting,
+    /// No browser at all: none.
+    Server,
 }
 
 impl Jar {
@@ -63,6 +65,9 @@ impl Jar {
     /// The `Cookie` field of a request, if there are any to send: the longest path first.
     pub(super) fn field(&mut self, url: &str, asker: Asker) -> Option<String> {
         self.forget_old();
+        if asker == Asker::Server {
+            return None;
+        }
         let mut sent: Vec<_> = self.0.iter().filter(|kept| kept.goes_to(url::path(url), asker)).collect();
         sent.sort_by_key(|kept| std::cmp::Reverse(kept.path.len()));
         let pairs: Vec<_> = sent.iter().map(|kept| format!("{}={}", kept.name, kept.value)).collect();

@@ -28,6 +28,7 @@ mod browser;
 mod client;
 mod cookies;
 mod document;
+mod elsewhere;
 mod filling;
 #[cfg(test)]
 mod flows;

@@ -64,6 +64,15 @@ impl Navigation {
         Navigation { method: parts.method, url, headers, body, asker: Asker::OwnPage, follow: false }
     }
 
+    /// A form that a server sends: nothing of what browsers say goes along, and no cookie.
+    pub(super) fn by_server(url: String, fields: &[(&str, &str)]) -> Self {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = Request::post(url).header(header::CONTENT_TYPE, URLENCODED).body(body.into());
+        let mut navigation = Self::raw(request.expect("a URL that was resolved"));
+        navigation.asker = Asker::Server;
+        navigation
+    }
+
     /// What sending a form of the page at `base` asks for. `None` if it leads away.
     pub(super) fn submit(
         base: &str,

@@ -265,6 +265,92 @@ async fn login_lets_in_who_knows_the_password_and_changes_the_id() {
     browser.get("/").await.shows("Log in").shows_not("Welcome");
 }
 
+/// The provider of `sign_in`, on a port of its own in this process, and what a visitor does there.
+struct Accounts(String);
+
+impl Accounts {
+    async fn open() -> Accounts {
+        let bound =
+            sign_in::provider::server().listen(Http::on(0)).bind().await.expect("there is a free port");
+        let address = bound.addresses().remove(0);
+        tokio::spawn(bound.run_until(std::future::pending()));
+        Accounts(address)
+    }
+
+    fn server(&self) -> Server {
+        Server::new(sign_in::sign_in).app(sign_in::provider::Provider::at(self.0.clone()))
+    }
+
+    /// The visitor who is sent to its page presses this button; where that sends them.
+    async fn press(&self, sent_to: &str, button: &str) -> String {
+        let target = sent_to.strip_prefix(&format!("http://{}", self.0)).expect("the provider's page");
+        let page = self.ask(&format!("GET {target}"), "").await;
+        let cookie = page.split_once("set-cookie: ").and_then(|(_, rest)| rest.split_once(';'));
+        let token = page.split_once(&format!("\">{button}<")).expect("the button").0;
+        let token = token.rsplit("value=\"").next().expect("a button has a token");
+        let form = format!("_t={token}");
+        let fields = format!(
+            "cookie: {}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+            cookie.expect("a new visitor").0,
+            form.len()
+        );
+        let reply = self.ask("POST /", &fields).await;
+        let to = reply.split_once("location: ").and_then(|(_, rest)| rest.split_once("\r\n"));
+        to.unwrap_or_else(|| panic!("it sends nobody back: {reply}")).0.to_owned()
+    }
+
+    async fn ask(&self, line: &str, rest: &str) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let rest = if rest.is_empty() { "\r\n" } else { rest };
+        let request = format!("{line} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{rest}", self.0);
+        let mut stream = tokio::net::TcpStream::connect(&self.0).await.expect("it listens");
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await.expect("text");
+        reply
+    }
+}
+
+const PROVIDER: &str = "https://provider.test";
+
+#[tokio::test]
+async fn sign_in_lets_in_whom_the_provider_names_and_changes_the_id() {
+    let accounts = Accounts::open().await;
+    let mut ada = Browser::of(accounts.server());
+    ada.get("/").await.shows("Who are you?").status(200);
+    ada.click("Sign in").await;
+    let before = ada.cookie("sid");
+    let back = accounts.press(&ada.sent_to(), "It need not know").await;
+    ada.from_site(PROVIDER).get(&back).await.shows("The provider did not say.");
+    ada.click("Sign in").await;
+    let back = accounts.press(&ada.sent_to(), "I am ada").await;
+    ada.from_site(PROVIDER).get(&back.replace("code=", "code=f")).await.shows("The provider did not say.");
+    ada.from_site(PROVIDER).get(&back).await.shows("Nothing was changed");
+    ada.follow("Go on").await.click("Sign in").await;
+    let back = accounts.press(&ada.sent_to(), "I am ada").await;
+    ada.from_site(PROVIDER).get(&back).await.shows("Welcome, ada!");
+    assert_ne!(ada.cookie("sid"), before);
+    ada.reload().await.shows("Welcome, ada!").shows("looked around 0 times");
+    ada.follow("Look around").await.shows("looked around 1 times");
+    ada.from_site(PROVIDER).get(&back).await.shows_not("Welcome");
+    ada.get("/").await.click("Sign out").await.shows("You are signed out.");
+}
+
+/// She begins, and has somebody else prove who they are: in her place they would be.
+#[tokio::test]
+async fn sign_in_takes_nobodys_account_for_somebody_else() {
+    let accounts = Accounts::open().await;
+    let mut eve = Browser::of(accounts.server());
+    let mut ada = eve.other();
+    eve.get("/").await.click("Sign in").await;
+    let back = accounts.press(&eve.sent_to(), "I am ada").await;
+    ada.get("/").await.shows("Who are you?");
+    ada.from_site(PROVIDER).get(&back).await.shows_not("Welcome");
+    eve.get("/").await.shows_not("Welcome");
+    eve.get(&back).await.shows_not("Welcome");
+    ada.get("/").await.shows("Who are you?");
+}
+
 #[tokio::test]
 async fn echo_returns_what_it_got_by_any_method() {
     let mut browser = Browser::new(echo::flow());
@@ -310,40 +396,100 @@ async fn upload_lists_the_files_that_came() {
     browser.reload().await.shows("Files: 2");
 }
 
-/// The shop's gateway, on a port of its own in this process; and where it is.
-pub(crate) async fn pay_desk() -> String {
-    let bound = shop::gateway::server().bind().await.expect("there is a free port");
-    let address = bound.addresses().remove(0);
-    tokio::spawn(bound.run_until(std::future::pending()));
-    address
+/// The shop's gateway, on a port of its own in this process.
+pub(crate) struct Desk {
+    address: String,
+    books: shop::gateway::Books,
 }
 
-pub(crate) fn shop_at(desk: &str) -> Server {
-    Server::new(shop::shop).app(shop::gateway::Gateway::at(desk.to_owned()))
+impl Desk {
+    pub(crate) async fn open() -> Desk {
+        let books = shop::gateway::Books::default();
+        let server = shop::gateway::server(books.clone()).listen(Http::on(0));
+        let bound = server.bind().await.expect("there is a free port");
+        let address = bound.addresses().remove(0);
+        tokio::spawn(bound.run_until(std::future::pending()));
+        Desk { address, books }
+    }
+
+    /// A shop that sends its visitors there.
+    pub(crate) fn shop(&self) -> Server {
+        Server::new(shop::shop).app(shop::gateway::Gateway::at(self.address.clone()))
+    }
+
+    /// Uses the gateway's page that the browser is sent to, by this card or to cancel; the way back.
+    pub(crate) fn decide(&self, sent_to: &str, card: Option<&str>) -> String {
+        let id = sent_to.rsplit('/').next().expect("a payment has a number");
+        self.books.decide(id, card).expect("it was begun")
+    }
+
+    pub(crate) fn charges(&self) -> usize {
+        self.books.charges().expect("books")
+    }
 }
+
+const GATEWAY: &str = "https://gateway.test";
 
 #[tokio::test]
-async fn shop_charges_once_whatever_the_gateway_says() {
-    let desk = pay_desk().await;
-    let mut browser = Browser::of(shop_at(&desk));
+async fn shop_charges_what_was_approved_at_the_gateway() {
+    let desk = Desk::open().await;
+    let mut browser = Browser::of(desk.shop());
     browser.get("/").await.shows("In your cart: 0, 0.00").shows_not("Check out");
     browser.follow("Add a cup of tea").await.follow("Add a teapot").await.shows("In your cart: 2, 44.50");
     browser.click("Check out").await.fill("name", "Ada").submit().await.shows("where shall it go?");
     browser.fill("street", "Mill Road 1").submit().await.shows("To pay: 44.50");
-    browser.fill("card", 99).submit().await.shows("declined");
-    // Booked, and nobody was told: the same charge again is no second one.
-    browser.fill("card", "3333").submit().await.status(500).shows_not("Ada");
+    browser.click("Pay").await.status(303);
+    let back = desk.decide(&browser.sent_to(), Some("99"));
+    browser.from_site(GATEWAY).get(&back).await.shows("That was not paid.").shows("To pay: 44.50");
+    browser.click("Pay").await;
+    let back = desk.decide(&browser.sent_to(), None);
+    browser.from_site(GATEWAY).get(&back).await.shows("That was not paid.");
+    browser.click("Pay").await.get("/").await.shows("We wait for your payment");
+    browser.follow("I have paid").await.shows("That was not paid.");
+    browser.click("Pay").await;
+    let back = desk.decide(&browser.sent_to(), Some("1111"));
+    // What is said of the payment is not believed, and what is said twice counts once.
+    browser.from_site(GATEWAY).get(&back).await.shows("Thank you, Ada!").shows("You paid 44.50, receipt R-");
+    browser.from_site(GATEWAY).get(&back).await.shows("booked so far: 1");
+    browser.other().notify(&back, &[]).await.shows("received before").shows_not("Ada");
+    assert_eq!(desk.charges(), 1);
+}
+
+#[tokio::test]
+async fn shop_charges_nobody_who_cancels_here_and_pays_there() {
+    let desk = Desk::open().await;
+    let mut browser = Browser::of(desk.shop());
+    browser.get("/").await.follow("Add a cup").await.click("Check out").await;
+    browser.fill("name", "Ada").fill("street", "Mill Road 1").submit().await.click("Pay").await;
+    let back = desk.decide(&browser.sent_to(), Some("1111"));
+    browser.get("/").await.follow("Do not pay").await.shows("That was not paid.");
+    browser.from_site(GATEWAY).get(&back).await.shows("too late");
+    browser.follow("Go on").await.shows("To pay: 2.50");
+    assert_eq!(desk.charges(), 0);
+}
+
+#[tokio::test]
+async fn shop_charges_what_came_back_to_no_browser() {
+    let desk = Desk::open().await;
+    let mut browser = Browser::of(desk.shop());
+    browser.get("/").await.follow("Add a cup").await.click("Check out").await;
+    browser.fill("name", "Ada").fill("street", "Mill Road 1").submit().await.click("Pay").await;
+    let back = desk.decide(&browser.sent_to(), Some("1111"));
+    browser.other().notify(&back, &[]).await.status(200);
+    browser.get("/").await.shows("Thank you, Ada!").shows("booked so far: 1");
 }
 
 #[tokio::test]
 async fn shop_tries_a_charge_again_that_nobody_knows_the_end_of() {
-    let (desk, store) = (pay_desk().await, continuity::journal::Memory::new());
-    let mut browser = Browser::of(shop_at(&desk).journal(store));
+    let (desk, store) = (Desk::open().await, continuity::journal::Memory::new());
+    let mut browser = Browser::of(desk.shop().journal(store));
     browser.get("/").await.follow("Add a pot").await.click("Check out").await;
-    browser.fill("name", "Ada").fill("street", "Mill Road 1").submit().await;
-    browser.fill("card", "3333").submit().await.status(500);
-    browser.follow("Back to where you were").await.shows("To pay: 7.00");
-    browser.fill("card", "3333").submit().await.shows("Thank you, Ada!").shows("You paid 7.00, receipt R-");
+    browser.fill("name", "Ada").fill("street", "Mill Road 1").submit().await.click("Pay").await;
+    let back = desk.decide(&browser.sent_to(), Some("3333"));
+    browser.from_site(GATEWAY).get(&back).await.status(500).shows_not("Ada");
+    assert_eq!(desk.charges(), 1);
+    browser.follow("Back to where you were").await.shows("We wait for your payment");
+    browser.from_site(GATEWAY).get(&back).await.shows("Thank you, Ada!").shows("You paid 7.00, receipt R-");
     browser.shows("booked so far: 1");
     browser.reload().await.shows("booked so far: 1");
     browser.follow("Shop again").await.shows("In your cart: 0");

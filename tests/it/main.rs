@@ -37,6 +37,8 @@ mod reliability;
 mod repeats;
 mod replaying;
 mod restarts;
+mod returns;
+mod returns_kept;
 mod rotation;
 mod sessions;
 #[cfg(feature = "sqlite")]

@@ -9,8 +9,8 @@ use continuity::journal::Memory;
 use continuity::prelude::*;
 use continuity::test::Browser;
 
+use crate::examples::Desk;
 use crate::examples::gallery::{self, shelf::*};
-use crate::examples::{pay_desk, shop_at};
 
 /// A visitor whose server can be started again at any time.
 struct Visitor<F> {
@@ -260,21 +260,30 @@ async fn line_14_upload_goes_on() {
 
 #[tokio::test]
 async fn line_16_shop_charges_once() {
-    let (store, desk) = (Memory::new(), pay_desk().await);
-    let mut ada = Visitor::of(|| shop_at(&desk).journal(store.clone()));
+    let (store, desk) = (Memory::new(), Desk::open().await);
+    let mut ada = Visitor::of(|| desk.shop().journal(store.clone()));
     ada.browser.get("/").await.follow("Add a cup").await;
     ada.again().follow("Add a teapot").await.shows("In your cart: 2, 44.50");
     ada.again().click("Check out").await;
     ada.again().fill("name", "Ada").submit().await.shows("where shall it go?");
     ada.again().fill("street", "Mill Road 1").submit().await.shows("To pay: 44.50");
-    ada.again().fill("card", "99").submit().await.shows("declined");
-    ada.again().fill("card", "3333").submit().await.status(500);
-    ada.again().follow("Back to where you were").await.shows("To pay: 44.50");
-    ada.again().fill("card", "1111").submit().await.shows("Thank you, Ada!").shows("booked so far: 1");
+    ada.again().click("Pay").await;
+    let back = desk.decide(&ada.browser.sent_to(), Some("99"));
+    ada.again().from_site("https://gateway.test").get(&back).await.shows("That was not paid.");
+    ada.again().click("Pay").await;
+    let back = desk.decide(&ada.browser.sent_to(), Some("3333"));
+    ada.again().from_site("https://gateway.test").get(&back).await.status(500);
+    ada.again().follow("Back to where you were").await.shows("We wait for your payment");
+    ada.again().other().notify(&back, &[]).await.shows("Thank you, Ada!");
+    ada.again().get("/").await.shows("Thank you, Ada!").shows("booked so far: 1");
     ada.again().reload().await.shows("booked so far: 1");
-    let kept = entries(&store);
-    assert!(has(&kept, b"Mill") && !has(&kept, b"1111") && !has(&kept, b"3333"), "no card is written");
+    assert_eq!(desk.charges(), 1);
     ada.again().follow("Shop again").await.shows("In your cart: 0");
+    ada.again().from_site("https://gateway.test").get(&back).await.shows("Thank you, Ada!");
+    assert_eq!(desk.charges(), 1);
+    let capability = back.split_once("_r=").and_then(|(_, rest)| rest.get(..56)).expect("the way back");
+    let kept = entries(&store);
+    assert!(has(&kept, b"Mill") && has(&kept, b"outcome=approved") && !has(&kept, capability.as_bytes()));
 }
 
 #[tokio::test]

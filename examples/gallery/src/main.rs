@@ -12,6 +12,13 @@ mod port;
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    gallery::shelf::shop::gateway::be_it_if_asked().await?;
+    partners().await?;
     port::run(journal::keep(gallery::server(), "gallery")?).await
+}
+
+/// If this program was started to be one of the servers that examples bring along: is it.
+async fn partners() -> Result<()> {
+    use gallery::shelf::{shop::gateway, sign_in::provider};
+    gateway::partner::be_it_if_asked(gateway::NAME, || gateway::server(Default::default())).await?;
+    provider::partner::be_it_if_asked(provider::NAME, provider::server).await
 }

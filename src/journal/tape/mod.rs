@@ -104,6 +104,8 @@ pub(crate) struct Tape {
     pub(crate) stays: bool,
     /// It is replayed to see whether it can be, beside the session itself.
     pub(crate) rehearses: bool,
+    /// The number of the session that it is replayed beside.
+    pub(crate) stands_for: Option<u64>,
     /// A verb is waiting: what the session waits for is known.
     pub(crate) at_verb: bool,
     /// It waited for something else: it cannot be rebuilt as it is now.

@@ -39,6 +39,21 @@ impl Table {
         Ok(())
     }
 
+    /// Marks a session used that was not found by its visitor. `true`: this was its second hit.
+    pub(crate) fn use_again(&self, session: &Arc<Session>, now: u32) -> bool {
+        self.with_entry(session, now + self.idle, |table, entry| {
+            let TableEntry::Occupied(mut entry) = entry else { return false };
+            let life = entry.get().seen.life();
+            if life != Life::Lingering {
+                entry.get_mut().seen = Seen::new(Life::Grown, now);
+            }
+            if life == Life::Newborn {
+                table.newborns.fetch_sub(1, Ordering::Relaxed);
+            }
+            life == Life::Newborn
+        })
+    }
+
     /// Sessions that were not used for `park` seconds.
     pub(crate) fn resting(&self, now: u32, park: u32) -> Vec<Arc<Session>> {
         self.grown(|seen| seen.second() + park <= now)

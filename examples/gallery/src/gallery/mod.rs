@@ -12,6 +12,7 @@ pub fn server() -> Server {
         .app(shelf::animals::Tree::default())
         .app(shelf::chat::Room::default())
         .app(shelf::shop::gateway::Gateway::default())
+        .app(shelf::sign_in::provider::Provider::default())
         .layout(|page| {
             layout::document(
                 page.title(),

@@ -20,6 +20,7 @@ modules! {
     "../../../callback_counter.rs" callback_counter
     "../../../wizard.rs" wizard
     "../../../login.rs" login
+    "../../../sign_in.rs" sign_in
     "../../../cookies.rs" cookies
     "../../../query_session.rs" query_session
     "../../../animals.rs" animals
@@ -94,6 +95,7 @@ shelves! {
         callback_counter = callback_counter::callback_counter;
         wizard = wizard::wizard;
         login = login::login;
+        sign_in = sign_in::sign_in;
     }
     "Visitors, alone and together" {
         cookies = cookies::cookies;
