@@ -224,7 +224,7 @@ async fn a_shop_killed_while_it_charges_charges_once() {
     // Once more by the browser, and then by the gateway itself, which has no cookie.
     ada.get(&target).await.shows("Thank you, Ada!");
     ada.shows("booked so far: 1");
-    let again = Client::connect(&ada.gallery.address()).await.get(&target).await.text().to_owned();
+    let again = Client::connect(&ada.gallery.program.address()).await.get(&target).await.text().to_owned();
     assert!(again.contains("received before") && !again.contains("Ada"), "{again}");
     assert_eq!(charges(&gateway).await, "1");
     ada.kill();
