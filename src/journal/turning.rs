@@ -37,6 +37,8 @@ pub(crate) struct Branches {
     wish: Option<Wish>,
     /// Where the session goes back to if it takes nothing where it was brought.
     back: Option<Branch>,
+    /// What the branches share, for the way back: a replay begins with what was shared then.
+    shared: Option<Vec<(String, Vec<u8>)>>,
     /// Other branches that are in memory; the one that was left last is the last.
     aside: Vec<Branch>,
 }
@@ -172,7 +174,9 @@ impl Session {
     fn wait_for(&self, back: Branch, mut hit: Box<Hit>) {
         hit.told = true;
         let mut state = self.queue.lock();
-        state.extra().branches.get_or_insert_default().back = Some(back);
+        let extra = state.extra();
+        let branches = extra.branches.get_or_insert_default();
+        (branches.back, branches.shared) = (Some(back), Some(extra.shared.clone()));
         state.put_first(hit);
     }
 
@@ -280,6 +284,8 @@ impl Session {
         let (next, step, effects) = (back.tape.next(), back.talk.step, back.tape.effects);
         let top = back.tape.top;
         let task = self.take_up(back, (next, top));
+        let shared = self.branches(|branches| branches.shared.take()).flatten();
+        shared.into_iter().for_each(|shared| self.queue.lock().extra().shared = shared);
         match here {
             Some(branch) if branch.talk.step != step && branch.is_worth_keeping(effects) => {
                 self.keep_aside(branch);
@@ -295,7 +301,11 @@ impl Session {
 
     /// The answer was taken: the branch that was left stays in memory, if there is room.
     fn settle_on_branch(self: &Arc<Self>) {
-        let Some(back) = self.branches(|branches| branches.back.take()).flatten() else { return };
+        let left = self.branches(|branches| {
+            branches.shared = None;
+            branches.back.take()
+        });
+        let Some(back) = left.flatten() else { return };
         let goes_on = self.tape(|tape| tape.ends.contains(&back.talk.step)) == Some(true);
         if goes_on && back.kept.is_none() {
             self.keep_aside(back);
@@ -364,7 +374,7 @@ impl Session {
     /// Other branches leave memory.
     pub(crate) fn bury_branches(self: &Arc<Self>) {
         let branches = self.queue.lock().peek_extra().and_then(|extra| extra.branches.take());
-        let Some(Branches { wish, back, aside }) = branches.map(|branches| *branches) else { return };
+        let Some(Branches { wish, back, aside, .. }) = branches.map(|branches| *branches) else { return };
         aside.into_iter().chain(back).for_each(|branch| self.bury_branch(branch.task));
         if let Some(Wish { hit, .. }) = wish {
             self.hand_back([hit]);

@@ -3,6 +3,7 @@
 //! Tests of the contract are named by its line (`line_03_…`), those of its reliability by their number (`r11_…`).
 
 mod back;
+mod back_model;
 mod bare;
 mod built_in;
 mod cancel;
