@@ -11,6 +11,7 @@ mod choices;
 mod clocks;
 #[cfg(feature = "compression")]
 mod compression;
+mod depth;
 mod ending;
 mod examples;
 mod failing;
