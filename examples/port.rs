@@ -1,8 +1,14 @@
-//! What all examples share: take the port from `PORT` (default 8080, 0 is any free one), say where it is, run.
+//! What all examples share: take the port from `PORT` (default 8080, 0 is any free one), say where it is, run. With the
+//! argument `--replay-check` say which sessions of the journal this build replays, and run nothing.
 
 use continuity::prelude::*;
 
 pub async fn run(server: Server) -> Result<()> {
+    if std::env::args().any(|argument| argument == "--replay-check") {
+        let check = server.replay_check().await?;
+        println!("{check}");
+        return if check.is_clean() { Ok(()) } else { Err("not all sessions replay on this build".into()) };
+    }
     let port: u16 = match std::env::var("PORT") {
         Ok(port) => port.parse().map_err(|_| format!("PORT={port:?} is not a port: use 0 to 65535"))?,
         Err(_) => 8080,

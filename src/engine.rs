@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::body::Body;
 use crate::flow::Flow;
 use crate::hit::Hit;
-use crate::journal::Journal;
+use crate::journal::{Divergence, Journal};
 use crate::limits::Limits;
 use crate::log::{Gate, Line};
 use crate::mapper::cookie::SessionCookie;
@@ -62,6 +62,8 @@ pub(crate) struct Core {
     pub(crate) journal: Option<Journal>,
     /// What new answers to old pages do, where flow and page do not say.
     pub(crate) old_pages: OldPages,
+    /// What becomes of sessions that the program does not replay any more, where the flow does not say.
+    pub(crate) on_divergence: Divergence,
     /// How long those may be idle that a journal cannot keep as they are.
     pub(crate) idle_unkept: Duration,
     pub(crate) clock: Clock,

@@ -8,6 +8,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::error::BoxError;
 use crate::hit::Hit;
+use crate::journal::Divergence;
 use crate::mapper::{Identity, Map, Mapper, Purpose};
 use crate::request::Request;
 use crate::session::Task;
@@ -34,6 +35,8 @@ pub struct Flow {
     purpose: Option<Predicate>,
     /// What new answers to its old pages do, where that is not as for the whole server.
     pub(crate) old_pages: Option<OldPages>,
+    /// What becomes of its sessions that the program does not replay any more, where that is not as for the whole server.
+    pub(crate) on_divergence: Option<Divergence>,
     /// The visitor's id stands in URLs.
     pub(crate) in_url: bool,
 }
@@ -53,6 +56,7 @@ impl Flow {
             map: None,
             purpose: None,
             old_pages: None,
+            on_divergence: None,
             in_url: false,
         }
     }
@@ -78,6 +82,13 @@ impl Flow {
     /// What a new answer to an old page of this flow does: see [`Server::old_pages`](crate::Server::old_pages).
     pub fn old_pages(mut self, policy: OldPages) -> Self {
         self.old_pages = Some(policy);
+        self
+    }
+
+    /// What becomes of a session of this flow that the program does not replay any more: see
+    /// [`Server::on_divergence`](crate::Server::on_divergence).
+    pub fn on_divergence(mut self, policy: Divergence) -> Self {
+        self.on_divergence = Some(policy);
         self
     }
 

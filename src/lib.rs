@@ -75,6 +75,9 @@ mod guides {
     mod sessions {}
     #[doc = include_str!("../docs/testing.md")]
     mod testing {}
+    #[cfg(feature = "sqlite")]
+    #[doc = include_str!("../docs/upgrading.md")]
+    mod upgrading {}
 }
 
 /// What a program of this library starts with: `use continuity::prelude::*;`.

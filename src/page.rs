@@ -128,6 +128,8 @@ pub enum Notice {
     FromElsewhere,
     /// Shown on a first page: what the visitor came from is gone, and was not applied.
     StartedAgain,
+    /// Shown on the page that the visitor comes to: what came after it cannot be gone on from any more.
+    Truncated,
     /// A page of its own, with a link to a new beginning: where the visitor was cannot be restored.
     Unrestorable,
 }
@@ -236,6 +238,9 @@ fn notice_text(notice: Notice) -> &'static str {
         Notice::Outdated => "That came from an older page and was not applied. This is where you are now.",
         Notice::OutdatedPrinted => {
             "That came from an older page and was not applied. Go back to the page you were on to continue."
+        }
+        Notice::Truncated => {
+            "This site was changed while you were away. This is the last page that you can go on from."
         }
         Notice::Committed => "What that page belonged to is done, and going back does not change it.",
         Notice::Received => "This was already received. Go back to the page you were on to continue.",

@@ -13,7 +13,7 @@ use crate::adapter::{Adapter, Listening, Stop};
 use crate::engine::{Clock, Core, Engine};
 use crate::error::Error;
 use crate::flow::Flow;
-use crate::journal::{Journal, Store};
+use crate::journal::{Divergence, Journal, Store};
 use crate::limits::Limits;
 use crate::log::Gate;
 use crate::mapper::cookie::SessionCookie;
@@ -60,6 +60,7 @@ pub struct Server {
     pub(crate) wall: Option<i64>,
     secrets: Vec<String>,
     old_pages: Option<OldPages>,
+    on_divergence: Divergence,
     frames: Frames,
     pages: Pages,
     limits: Limits,
@@ -86,6 +87,7 @@ impl Server {
             wall: None,
             secrets: Vec::new(),
             old_pages: None,
+            on_divergence: Divergence::default(),
             frames: Frames::default(),
             pages: Pages::default(),
             limits: Limits::default(),
@@ -180,6 +182,13 @@ impl Server {
         self
     }
 
+    /// What becomes of a session whose recorded steps the program does not do any more: see [`Divergence`]. Default:
+    /// [`Truncate`](Divergence::Truncate).
+    pub fn on_divergence(mut self, policy: Divergence) -> Self {
+        self.on_divergence = policy;
+        self
+    }
+
     /// What is around every page. The default has doctype, charset and viewport, and nothing else. Documents that
     /// begin with `<!doctype` or `<html` are left as they are.
     ///
@@ -261,14 +270,23 @@ impl Server {
     }
 
     /// The server without its adapters: for tests, and for serving its hits yourself. Call it on a tokio runtime.
-    pub(crate) fn into_engine(mut self) -> Result<Owned, Error> {
+    pub(crate) fn into_engine(self) -> Result<Owned, Error> {
+        let core = self.into_core()?;
+        core.count_deaths();
+        core.start_reaper();
+        watcher::enrol(&core);
+        Ok(Owned(Engine(core)))
+    }
+
+    /// What the parts of the server share; nothing of it runs yet.
+    pub(crate) fn into_core(mut self) -> Result<Arc<Core>, Error> {
         self.check()?;
         // The root first; of the mounts the longest first, so that the first that fits is the right one.
         self.flows[1..].sort_by_key(|flow| std::cmp::Reverse(flow.mount().len()));
         let idle_unkept = self.limits.idle;
         let journal = self.open_journal();
         let secret = journal.as_ref().map(Journal::secret);
-        let core = Arc::new(Core {
+        Ok(Arc::new(Core {
             keys: Keys::new(&self.keys, secret),
             seal: secret.map_or_else(Seal::new, Seal::of),
             clock: Clock::new(journal.as_ref().map_or(0, |journal| journal.start), self.wall),
@@ -277,6 +295,7 @@ impl Server {
             } else {
                 OldPages::Refuse
             }),
+            on_divergence: self.on_divergence,
             journal,
             idle_unkept,
             kept: KeptPages::new(self.limits.kept_page, self.limits.kept_pages),
@@ -302,11 +321,7 @@ impl Server {
             rotated: Rotated::default(),
             gate: Gate::default(),
             runtime: tokio::runtime::Handle::current(),
-        });
-        core.count_deaths();
-        core.start_reaper();
-        watcher::enrol(&core);
-        Ok(Owned(Engine(core)))
+        }))
     }
 
     /// With a journal other clocks hold.

@@ -17,6 +17,9 @@ use super::store::{Chunk, Fault, StoreError};
 /// The format's version; a session that says a higher one is refused.
 pub(crate) const FORMAT: u32 = 2;
 
+/// For how many entries there is room at once, whatever a chunk says of their count.
+const ROOM: usize = 1_000;
+
 /// One thing that happened in a session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Entry {
@@ -69,6 +72,8 @@ pub(crate) enum Entry {
     Turned { to: u32 },
     /// Nobody goes back to what was before this.
     Commit,
+    /// The program was past this change of its code when it came here.
+    Patched { name: String },
     /// The session was told to end.
     Told,
     /// What was written from entry `to` on is no part of the past: its step failed, or cannot be replayed.
@@ -240,10 +245,10 @@ impl Entry {
             .expect("an entry has nothing that CBOR lacks, and memory takes all bytes");
     }
 
-    /// Entries, one after the other.
-    pub(super) fn read(bytes: &[u8]) -> Result<Vec<Entry>, BoxError> {
+    /// Entries, one after the other: about so many.
+    pub(super) fn read(bytes: &[u8], room: usize) -> Result<Vec<Entry>, BoxError> {
         let mut reader = minicbor_serde::Deserializer::new(bytes);
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(room);
         while reader.decoder().position() < bytes.len() {
             let entry = Entry::deserialize(&mut reader)?;
             if let Entry::Program { format, .. } = entry
@@ -264,7 +269,8 @@ impl Entry {
             let what = format!("session {session:x}: the entries from {first} on cannot be read: {why}");
             StoreError::new(Fault::Damaged, what)
         };
-        let entries = Entry::read(&chunk.entries).map_err(|error| broken(&error))?;
+        let room = usize::try_from(chunk.count).map_or(ROOM, |count| count.min(ROOM));
+        let entries = Entry::read(&chunk.entries, room).map_err(|error| broken(&error))?;
         if entries.len() as u64 != chunk.count {
             return Err(broken(&format!("there are {}, not {}", entries.len(), chunk.count)));
         }
@@ -288,6 +294,7 @@ impl fmt::Display for Entry {
             Entry::Saw { name, version } => write!(f, "looks at the shared {name}: {version:?}"),
             Entry::Checkpoint { state, .. } => write!(f, "checkpoint: {state:?}"),
             Entry::Turned { to } => write!(f, "goes on from the page of step {to}"),
+            Entry::Patched { name } => write!(f, "is past the change {name:?}"),
             Entry::Commit => f.write_str("commits: there is no way back"),
             Entry::Told => f.write_str("told to end"),
             Entry::Cut { to, why } => write!(f, "goes back to entry {to}: {why}"),
@@ -299,7 +306,7 @@ impl fmt::Display for Entry {
 
 impl fmt::Display for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", Moment(self.at), self.method, self.path)?;
+        write!(f, "{} step {}: {} {}", Moment(self.at), self.step, self.method, self.path)?;
         if !self.query.is_empty() {
             write!(f, "?{}", self.query)?;
         }

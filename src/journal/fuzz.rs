@@ -8,13 +8,13 @@ use super::tape::{Met, Tape};
 
 /// What is read is written and read again alike, can be shown, and plays to an end without a panic.
 pub(crate) fn entries(bytes: &[u8]) {
-    let Ok(entries) = Entry::read(bytes) else { return };
+    let Ok(entries) = Entry::read(bytes, 0) else { return };
     let mut again = Vec::new();
     for entry in &entries {
         entry.write(&mut again);
         assert!(!entry.to_string().is_empty());
     }
-    let read = Entry::read(&again).expect("what we write we can read");
+    let read = Entry::read(&again, 0).expect("what we write we can read");
     assert_eq!(read, entries);
     let chunk = Chunk {
         session: 1,

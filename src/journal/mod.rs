@@ -25,6 +25,7 @@ mod store;
 mod strict;
 pub(crate) mod tape;
 pub(crate) mod turning;
+mod upgrading;
 mod writer;
 
 use std::collections::HashMap;
@@ -48,6 +49,7 @@ pub use store::{
 };
 #[cfg(feature = "sqlite")]
 pub use store::{CheckReport, DamagedSession, Sqlite};
+pub use upgrading::{DivergedSession, Divergence, ReplayCheck};
 use writer::Writer;
 pub(crate) use writer::{Submission, Then};
 

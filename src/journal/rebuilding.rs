@@ -171,7 +171,10 @@ impl Core {
         match wound {
             Ok((tape, first)) => {
                 self.journal().in_place(head.session, session.replay(tape, &first)).await;
-                self.arrived(&session, &head);
+                match self.rewound(&session).await {
+                    Some(wound) => Box::pin(self.rebuild(session, head, Some(wound))).await,
+                    None => self.arrived(&session, &head),
+                }
             }
             Err(error) if error.fault() == Fault::Damaged => {
                 self.quarantine(&session, &Chain(&error).to_string());
@@ -211,8 +214,16 @@ impl Core {
             session = %session.name(), why = %Line(why),
             "a session cannot be rebuilt and is quarantined: `continuity journal show` has what is known of it"
         );
+        self.put_away(session).for_each(|hit| self.tell_lost(hit));
+    }
+
+    /// The session leaves memory for good, and what is known of it stays. Gives back the hits that wait for it.
+    pub(super) fn put_away(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+    ) -> impl Iterator<Item = Box<Hit>> + use<> {
         let hits = session.queue.close_running();
-        let current = session.talk(|talk| talk.current.take());
+        session.talk(|talk| drop(talk.current.take()));
         session.tape(|tape| tape.stays = true);
         session.queue.end();
         session.bury_branches();
@@ -227,7 +238,7 @@ impl Core {
             ..Submission::default()
         };
         self.journal().submit(submission, self.clock.now());
-        hits.into_iter().chain(current).for_each(|hit| self.tell_lost(hit));
+        hits.into_iter()
     }
 
     /// Where the visitor was cannot be restored; a link leads on. The page may get lost on its way, so it comes again
@@ -274,7 +285,7 @@ impl Core {
 }
 
 /// The tape of a session that is to be rebuilt, with its first hit.
-type Wound = Result<(Tape, Box<super::Taken>), StoreError>;
+pub(super) type Wound = Result<(Tape, Box<super::Taken>), StoreError>;
 
 /// What was found of a visitor.
 struct Place {
@@ -306,7 +317,7 @@ impl Journal {
             let why = format!("{} processes died while they rebuilt it", head.deaths);
             return Err(StoreError::new(Fault::Damaged, why));
         }
-        Tape::of(&self.store.load(head.session)?, self.build)
+        Tape::of(&self.store.recall(head.session)?, self.build)
     }
 
     fn slots(&self) -> std::sync::MutexGuard<'_, Vec<usize>> {

@@ -348,6 +348,13 @@ impl Session {
         }
     }
 
+    /// It was over when it came back.
+    pub(crate) fn end_late(self: &Arc<Self>) {
+        let due = self.core.clock.now().saturating_add(seconds(self.core.limits.ended));
+        let over = vec![Change::End { session: self.serial, state: State::Ended, due }];
+        self.submit(over, Then::Nothing, true);
+    }
+
     /// A step failed. If there is a past to go back to, the session leaves memory, and waits where it was; then this is
     /// `true`, and the failure's page is to be sent by [`release_last`](Self::release_last).
     pub(crate) fn go_back(self: &Arc<Self>, hit: Option<&Hit>, why: &str) -> bool {
@@ -356,7 +363,9 @@ impl Session {
             let back = tape.has_past() && !tape.is_replaying() && !tape.told && (tape.begun || tape.grown);
             if back {
                 seal(tape, hit, core);
-                tape.cut(why);
+                if tape.turned.is_none() {
+                    tape.cut(why);
+                }
                 tape.stays = true;
             }
             back
@@ -365,12 +374,14 @@ impl Session {
 
     /// Sends the last response of a session that leaves memory.
     pub(crate) fn release_last(self: &Arc<Self>, ready: Option<Ready>) {
-        let then = ready.map_or(Then::Nothing, |ready| Then::Answer(ready.deferred()));
         match self.hand_out(Vec::new()) {
-            Some(changes) => self.submit(changes, then, true),
+            Some(changes) => {
+                let then = ready.map_or(Then::Nothing, |ready| Then::Answer(ready.deferred()));
+                self.submit(changes, then, true);
+            }
             None => {
                 self.journal().leave(self);
-                drop(then);
+                ready.into_iter().for_each(Ready::send);
             }
         }
     }

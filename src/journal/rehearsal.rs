@@ -31,18 +31,6 @@ impl Core {
         let (mut tape, first) = Tape::of(&chunks, self.journal().build).map_err(|error| error.to_string())?;
         (tape.strict, tape.rehearses) = (true, true);
         let flow = session.talk(|talk| talk.flow);
-        // By a number of its own: what is kept of the session is not touched.
-        let shadow = Session::parked(self.clone(), session.visitor(), session.label, 0, flow);
-        shadow.replay(tape, &first).await;
-        let report = shadow.tape(|tape| match tape.diverged.take() {
-            None if tape.is_replaying() => Some("it does not come to where it was".to_owned()),
-            report => report,
-        });
-        shadow.tape(|tape| tape.stays = true);
-        shadow.die_now();
-        match report.flatten() {
-            None => Ok(()),
-            Some(report) => Err(report),
-        }
+        self.rehearse_tape(session.visitor(), session.label, flow, tape, &first).await.map_or(Ok(()), Err)
     }
 }

@@ -322,7 +322,7 @@ impl Session {
         if left && !under_way {
             self.settle_on_branch();
         }
-        wishes || (under_way && !self.is_replaying())
+        wishes || (under_way && !self.is_replaying() && self.queue.lock().is_waiting())
     }
 
     fn keep_aside(self: &Arc<Self>, mut branch: Branch) {
@@ -365,9 +365,13 @@ impl Session {
         }
         self.core.kept.remove(self.serial);
         if self.branches(|branches| branches.back.is_some()) == Some(true) {
-            self.go_back_to(None, None);
-        } else {
-            self.queue.end();
+            return self.go_back_to(None, None);
+        }
+        self.queue.end();
+        if self.tape(|tape| tape.rehearses) == Some(false) {
+            // Its other branches could not be gone on from.
+            self.core.table.remove(self);
+            self.end_late();
         }
     }
 
@@ -414,7 +418,7 @@ impl Branch {
 impl Core {
     async fn tree_of(self: &Arc<Self>, session: u64) -> Result<Tree, StoreError> {
         let core = self.clone();
-        blocking(move || Tree::of(&core.journal().store.load(session)?)).await
+        blocking(move || Tree::of(&core.journal().store.recall(session)?)).await
     }
 
     /// The page is before a point of no return.

@@ -4,7 +4,7 @@
 //! come again (503), and the session is dropped, to be rebuilt from what was written.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -20,6 +20,8 @@ use crate::session::Session;
 
 /// Submissions that are written together.
 const GROUP: usize = 4_096;
+/// For how long the store has time for itself when the server stops.
+const LAST: Duration = Duration::from_secs(2);
 /// How often the log is told that nothing can be written.
 const SAY: Duration = Duration::from_secs(10);
 
@@ -154,7 +156,7 @@ pub(super) struct Scribe {
 
 impl Scribe {
     fn run(&mut self, line: &Receiver<Submission>) {
-        while let Ok(first) = line.recv() {
+        while let Some(first) = self.next(line) {
             // Who has just been answered may have something to be written, too: let them.
             thread::yield_now();
             let mut group = vec![first];
@@ -166,6 +168,24 @@ impl Scribe {
             self.waiting.fetch_sub(group.len(), Ordering::Relaxed);
             self.write(group);
         }
+        let end = Instant::now() + LAST;
+        while self.rest() && Instant::now() < end {}
+    }
+
+    /// What is to be written next. While there is nothing, the store has time for itself.
+    fn next(&self, line: &Receiver<Submission>) -> Option<Submission> {
+        loop {
+            match line.try_recv() {
+                Err(TryRecvError::Empty) if self.rest() => {}
+                Err(TryRecvError::Empty) => return line.recv().ok(),
+                other => return other.ok(),
+            }
+        }
+    }
+
+    /// Gives the store time for itself; whether it wants more. None where it is full: what it does may need room.
+    fn rest(&self) -> bool {
+        self.store.bytes() < self.bytes && self.store.rest()
     }
 
     fn write_one(&mut self, submission: &Submission) -> Result<(), Fault> {

@@ -29,6 +29,27 @@ impl Request {
         Shared { request: self, of: PhantomData }
     }
 
+    /// Whether the program is past a change of its code here: `true` for a session that comes here with the new code, `false`
+    /// for one that came here before, and is being rebuilt. So both find the steps that they did.
+    ///
+    /// ```
+    /// # use continuity::prelude::*;
+    /// # async fn shop(mut req: Request) -> Result<()> {
+    /// let amount: u32 = req.choose(|c| html! { (c.link("One", 1)) (c.link("Two", 2)) }).await?;
+    /// if req.patched("ask for the colour") {
+    ///     let blue = req.confirm("In blue?").await?;
+    ///     # let _ = blue;
+    /// }
+    /// # let _ = amount;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Each call counts for itself; keep what it says in a local where you need it twice. Without a journal it is always
+    /// `true`. When [`Server::replay_check`](crate::Server::replay_check) is clean without it, it can go.
+    pub fn patched(&mut self, change: &str) -> bool {
+        self.session.tape(|tape| tape.patched(change)).unwrap_or(true)
+    }
+
     /// At the start of the function: the state of the last [`checkpoint`](Self::checkpoint), or `default`.
     ///
     /// It stands first: verbs before it would be missing where the session is rebuilt from a checkpoint. Fails there, and

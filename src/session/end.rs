@@ -105,7 +105,7 @@ impl Session {
         let why = self.tape(|tape| tape.diverged.take()).flatten();
         let why = why.as_deref().unwrap_or("it does not do what it did");
         if !self.turn_failed(why) {
-            self.core.quarantine(self, why);
+            self.core.diverged(self, why);
         }
     }
 

@@ -186,6 +186,11 @@ impl Session {
         })
     }
 
+    /// Nothing is in hand, and nothing was taken.
+    pub(crate) fn blank_talk(&self) {
+        self.talk(|talk| *talk = Talk::new(talk.flow, talk.place));
+    }
+
     /// What tokens of the page that is shown say of answers to it once it is old.
     pub(crate) fn old_bits(&self) -> u32 {
         OldPages::bits(self.queue.lock().peek_extra().and_then(|extra| extra.old_pages))

@@ -295,9 +295,19 @@ impl<L: Load> State<L> {
         }
     }
 
+    /// The first hit that waits.
+    pub(crate) fn peek_first(&mut self) -> Option<&mut L::Hit> {
+        self.first.as_mut()
+    }
+
     /// Takes the first hit that waits.
     pub(crate) fn take_first(&mut self) -> Option<L::Hit> {
         self.pop()
+    }
+
+    /// Whether the task stands at a verb that asks for a hit.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.asking
     }
 
     /// The task, whichever it is now, stands at a verb that asks for a hit.

@@ -381,3 +381,31 @@ async fn line_04_a_failed_step_on_a_branch_goes_back_to_its_page() {
     browser.follow("ten").await.shows("Count: 12.");
     browser.get(&three).await.shows("Count: 14.");
 }
+
+#[tokio::test]
+async fn line_04_an_old_page_that_cannot_be_drawn_costs_nothing_of_what_came_after() {
+    async fn fragile(mut req: Request) -> Result<()> {
+        let broken = req.app::<AtomicU32>();
+        let mut count = 0;
+        loop {
+            count += req
+                .choose(|c| {
+                    assert!(broken.load(Ordering::SeqCst) == 0, "it cannot be drawn");
+                    html! { "Count: " (count) "." (c.link("one", 1)) (c.link("two", 2)) }
+                })
+                .await?;
+        }
+    }
+    for policy in [OldPages::Branch, OldPages::Rewind] {
+        let store = Memory::new();
+        let server = |broken| journaled(fragile, &store).app(AtomicU32::new(broken)).old_pages(policy);
+        let mut browser = Browser::of(server(0));
+        browser.get("/").await.follow("one").await.follow("one").await.follow("one").await.shows("Count: 3.");
+        let (old, first) = (browser.back().back().href("one"), browser.href("two"));
+        browser.restart(server(1)).get(&old).await.status(500);
+        browser.restart(server(0)).get("/").await.shows("Count: 3.");
+        browser.get(&old).await.shows("Count: 2.");
+        browser.get(&first).await.shows("Count: 3.");
+        browser.follow("one").await.shows("Count: 4.");
+    }
+}

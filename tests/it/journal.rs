@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use std::time::Duration;
 
-use continuity::journal::{Fault, Memory};
+use continuity::journal::{Divergence, Fault, Memory};
 use continuity::prelude::*;
 use continuity::test::Browser;
 use continuity::test::store::Failing;
@@ -674,7 +674,7 @@ async fn r58_what_is_not_what_was_recorded_is_quarantined_with_a_report() {
     let (store, log) = (Memory::new(), Log::listen());
     let server = |start: usize| {
         let calls = Arc::new(AtomicUsize::new(start));
-        Server::new(asks_by_a_counter).app(calls).journal(store.clone())
+        Server::new(asks_by_a_counter).app(calls).journal(store.clone()).on_divergence(Divergence::Refuse)
     };
     let mut browser = Browser::of(server(0));
     browser.get("/").await.follow("on").await.shows("Really?");

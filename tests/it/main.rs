@@ -42,9 +42,11 @@ mod sessions;
 #[cfg(feature = "sqlite")]
 mod stores;
 mod tidy;
+mod upgrading;
 mod upload_limits;
 mod uploading;
 mod uploads;
+mod versions;
 
 #[path = "../system/folder.rs"]
 mod folder;

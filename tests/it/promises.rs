@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use continuity::Sqlite;
+use continuity::journal::Divergence;
 use continuity::prelude::*;
 use continuity::test::Browser;
 
@@ -135,8 +136,11 @@ async fn quarantines(server: impl Fn(Sqlite) -> Server, report: &str) {
 
 #[tokio::test]
 async fn r58_a_program_that_is_not_the_same_again_is_found_out() {
-    quarantines(|journal| Server::new(prints_chance).journal(journal), "printed something else").await;
-    quarantines(|journal| Server::new(asks_chance).journal(journal), "asks by").await;
+    let refuse = Divergence::Refuse;
+    let prints = |journal| Server::new(prints_chance).journal(journal).on_divergence(refuse);
+    quarantines(prints, "printed something else").await;
+    let asks = |journal| Server::new(asks_chance).journal(journal).on_divergence(refuse);
+    quarantines(asks, "asks by").await;
 }
 
 /// Pays as often as it is asked to, and fails in between.

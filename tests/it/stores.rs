@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use continuity::Sqlite;
-use continuity::journal::{Change, Chunk, Head, Memory, State, Store};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use continuity::journal::{Change, Chunk, Found, Head, Memory, Opened, State, Store, StoreError, Visitor};
+use continuity::test::Browser;
 use continuity::test::store::contract;
+use continuity::{Server, Sqlite};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use crate::examples::gallery::shelf::counter;
 use crate::uploading::Folder;
 
 #[test]
@@ -22,6 +27,81 @@ fn memory_keeps_the_contract() {
 fn sqlite_keeps_the_contract() {
     let folder = Folder::new();
     contract(|| Sqlite::open(folder.path().join("journal")).expect("the journal opens"));
+}
+
+/// A store that waits, and notes what only some ask for.
+#[derive(Clone)]
+struct Watched(Memory, Arc<[AtomicUsize; 2]>);
+
+impl Watched {
+    fn note(&self, what: usize) {
+        self.1[what].fetch_add(1, Relaxed);
+    }
+
+    /// How often sessions were recalled, and it had time for itself.
+    fn noted(&self) -> [usize; 2] {
+        [0, 1].map(|what| self.1[what].load(Relaxed))
+    }
+}
+
+impl Store for Watched {
+    fn opened(&self) -> Opened {
+        self.0.opened()
+    }
+
+    fn write(&self, changes: &[Change]) -> Result<(), StoreError> {
+        self.0.write(changes)
+    }
+
+    fn find(&self, visitor: &Visitor, label: u64) -> Result<Found, StoreError> {
+        self.0.find(visitor, label)
+    }
+
+    fn head(&self, session: u64) -> Result<Option<Head>, StoreError> {
+        self.0.head(session)
+    }
+
+    fn load(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
+        self.0.load(session)
+    }
+
+    fn recall(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
+        self.note(0);
+        self.0.recall(session)
+    }
+
+    fn rest(&self) -> bool {
+        self.note(1);
+        false
+    }
+
+    fn due(&self, now: u32, wall: i64, limit: usize) -> Result<Vec<Head>, StoreError> {
+        self.0.due(now, wall, limit)
+    }
+
+    fn list(&self, after: u64, limit: usize) -> Result<Vec<Head>, StoreError> {
+        self.0.list(after, limit)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+
+    fn mark(&self, slot: usize, session: Option<u64>) {
+        self.0.mark(slot, session);
+    }
+}
+
+#[tokio::test]
+async fn a_store_has_time_when_nothing_is_to_be_written_and_is_asked_to_recall_who_comes_back() {
+    let store = Watched(Memory::new(), Arc::default());
+    let server = || Server::new(counter::counter).journal(store.clone());
+    let mut browser = Browser::of(server());
+    browser.get("/").await.follow("++").await.shows("Count: 1");
+    browser.restart(server()).follow("++").await.shows("Count: 2");
+    drop(browser);
+    let [recalled, rested] = store.noted();
+    assert!(recalled == 1 && rested > 0, "{recalled}, {rested}");
 }
 
 /// Something that is done to both.
@@ -99,6 +179,10 @@ fn agree(memory: &Memory, sqlite: &Sqlite) {
         assert_eq!(sqlite.head(head.session).expect("the file is read").as_ref(), Some(head));
         let chunks = sqlite.load(head.session).expect("the file is read");
         assert_eq!(chunks, memory.load(head.session).expect("memory is read"));
+        let recalled = sqlite.recall(head.session).expect("the file is read");
+        let bytes =
+            |chunks: &[Chunk]| chunks.iter().flat_map(|chunk| chunk.entries.clone()).collect::<Vec<_>>();
+        assert_eq!(bytes(&recalled), bytes(&chunks));
     }
     for now in [0, 10, 40] {
         let due = |store: &dyn Store| sorted(store.due(now, i64::from(now), 99).expect("a store is read"));
@@ -140,6 +224,7 @@ proptest! {
                 if matches!(act, Act::Crash) {
                     path = crashed(&path, number);
                 }
+                while sqlite.as_ref().is_some_and(Sqlite::rest) {}
                 drop(sqlite.take());
                 let again = Sqlite::open(&path).expect("the journal opens");
                 assert!(again.opened().clock > clock);

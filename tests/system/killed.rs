@@ -27,10 +27,18 @@ impl Visit {
 
     /// `kill -9`, and the same once more: at the same address, for the cookie's name goes by the port.
     fn kill(&mut self) {
-        let address = self.gallery.address();
-        let port = address.rsplit(':').next().expect("an address has a port");
+        self.only_kill();
+        self.start_again();
+    }
+
+    fn only_kill(&mut self) {
         self.gallery.signal("KILL");
         until_dead(&mut self.gallery);
+    }
+
+    fn start_again(&mut self) {
+        let address = self.gallery.address();
+        let port = address.rsplit(':').next().expect("an address has a port");
         let gateway = self.gateway.greeting.trim_end();
         self.gallery = Program::start_gallery(port, &self.folder.0.join("gallery.db"), gateway);
     }
@@ -177,6 +185,20 @@ async fn the_shops_gateway_goes_with_who_started_it() {
     assert_eq!(charges(gateway.greeting.trim_end()).await, "0");
     gateway.hang_up();
     until("the gateway is gone", || !gateway.is_running()).await;
+}
+
+#[tokio::test]
+async fn r59_a_gallery_says_which_sessions_it_replays() {
+    let mut ada = Visit::begin().await;
+    ada.get("/counter").await;
+    ada.follow("++").await.shows("Count: 1");
+    ada.get("/wizard").await;
+    ada.submit("name=Ada&email=ada@example.org").await.shows("2. When");
+    ada.only_kill();
+    let (clean, said) = Program::check_replay(&ada.folder.0.join("gallery.db"));
+    assert!(clean && said.contains("2 sessions: 2 replay clean, 0 diverge"), "{said}");
+    ada.start_again();
+    ada.get("/wizard").await.shows("2. When");
 }
 
 #[tokio::test]

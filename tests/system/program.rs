@@ -50,6 +50,13 @@ impl Program {
         Program::waiting(command.env("JOURNAL", journal)).ended(crate::PATIENCE)
     }
 
+    /// Asks a gallery which sessions of a journal it replays: whether it ended well, and what it said.
+    pub fn check_replay(journal: &Path) -> (bool, String) {
+        let checked = gallery("0").arg("--replay-check").env("JOURNAL", journal).output();
+        let checked = checked.expect("the gallery can be started");
+        (checked.status.success(), String::from_utf8_lossy(&checked.stdout).into_owned())
+    }
+
     /// Starts the gateway of the gallery's shop alone. Its first line is where it is; it ends when its input does.
     pub fn start_gateway() -> Program {
         let mut command = gallery("0");

@@ -227,6 +227,18 @@ pub trait Store: Send + Sync + 'static {
     /// it is missing or not as it was written.
     fn load(&self, session: u64) -> Result<Vec<Chunk>, StoreError>;
 
+    /// The same entries, to be played again: in as few chunks as is good for the store, which may keep a copy for it. If that
+    /// is as it was written, what it was made of need not be.
+    fn recall(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
+        self.load(session)
+    }
+
+    /// Called by who calls [`write`](Store::write) when there is nothing to be written: time for some milliseconds of what can
+    /// wait. Whether something of it is left.
+    fn rest(&self) -> bool {
+        false
+    }
+
     /// At most `limit` sessions for which something is due at second `now` of the journal's life, or which want to go on
     /// at `wall` seconds since 1970, the earliest first.
     fn due(&self, now: u32, wall: i64, limit: usize) -> Result<Vec<Head>, StoreError>;

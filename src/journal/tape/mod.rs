@@ -74,6 +74,9 @@ pub(crate) struct Tape {
     pub(crate) latest: Vec<(String, Vec<u8>)>,
     /// A hash of each shared value as this branch knows it.
     known: Vec<(String, u64)>,
+    /// Times that the session was sent back a page in this rebuild, and whether it is now.
+    pub(crate) tries: u32,
+    sent_back: bool,
     /// Effects that were recorded since the session came into memory, on all branches.
     pub(crate) effects: u32,
     /// Values of secrets that the program has read in this step.
@@ -232,12 +235,24 @@ impl Tape {
             self.build_then = self.build;
             self.push(&Entry::Program { format: FORMAT, build: self.build });
         }
+        self.settle_turn();
         entry.write(&mut self.fresh);
         self.count += 1;
     }
 
     /// A hit was taken: the next step begins.
     pub(crate) fn take(&mut self, taken: Box<Taken>) {
+        self.settle_turn();
+        self.answered.clear();
+        self.top = self.top.max(taken.step);
+        self.now = taken.at;
+        self.begin_step();
+        self.taken = Some((self.fresh.len(), taken));
+        self.count += 1;
+    }
+
+    /// The session goes on from where it was brought: what comes now happens here.
+    fn settle_turn(&mut self) {
         match self.turned.take() {
             Some(Turn::Branch(to)) => self.push(&Entry::Turned { to }),
             Some(Turn::Rewind) => {
@@ -245,12 +260,6 @@ impl Tape {
             }
             None => {}
         }
-        self.answered.clear();
-        self.top = self.top.max(taken.step);
-        self.now = taken.at;
-        self.begin_step();
-        self.taken = Some((self.fresh.len(), taken));
-        self.count += 1;
     }
 
     /// A hit was taken once more.
@@ -310,7 +319,6 @@ impl Tape {
             return Ok(());
         }
         let Some((number, entry)) = self.pop() else { return self.ask(verb, of, place) };
-        self.good = number + 1;
         match entry {
             Entry::Asked { verb: v, of: o, .. } if v != verb || o != of => {
                 self.diverge(place, &format!("asks by {verb:?} for {of:?}"), &format!("{v:?} for {o:?}"))
@@ -318,7 +326,10 @@ impl Tape {
             Entry::Asked { printed: then, .. } if then != printed && self.compares_output() => {
                 self.diverge(place, "printed something else before it asks", "other text")
             }
-            Entry::Asked { .. } => Ok(()),
+            Entry::Asked { .. } => {
+                self.good = number + 1;
+                Ok(())
+            }
             other => self.diverge(place, &format!("asks by {verb:?}"), &other.to_string()),
         }
     }
@@ -359,6 +370,24 @@ impl Tape {
     pub(crate) fn cut(&mut self, why: &str) {
         self.note("failed");
         self.push(&Entry::Cut { to: self.good, why: why.to_owned() });
+    }
+
+    /// The past ends at the last page that was replayed, because the program does not come to the next one. `false`: there
+    /// is no such page.
+    pub(crate) fn truncate(&mut self, why: &str) -> bool {
+        self.sent_back = self.good > 0;
+        if self.sent_back {
+            (self.hits, self.diverged) = (0, None);
+            self.past.clear();
+            self.taken = None;
+            self.cut(why);
+        }
+        self.sent_back
+    }
+
+    /// Whether it is to be rebuilt up to an earlier page.
+    pub(crate) fn is_sent_back(&self) -> bool {
+        self.sent_back
     }
 
     /// What is recorded and not handed out, where the last step is complete.
@@ -403,7 +432,7 @@ impl Tape {
         loop {
             match self.past.pop_front()? {
                 (_, Entry::Program { build, .. }) => self.build_then = build,
-                (_, Entry::Commit) => {}
+                (_, Entry::Commit | Entry::Patched { .. }) => {}
                 next => return Some(next),
             }
         }

@@ -125,11 +125,7 @@ impl Tape {
     /// What another branch had made of the shared value, where the program looked at it then; now it is written down if
     /// this branch does not know it.
     pub(crate) fn look(&mut self, name: &str, version: Option<&[u8]>) -> Option<Vec<u8>> {
-        while let Some((_, Entry::Program { .. } | Entry::Commit)) = self.past.front() {
-            if let Some((_, Entry::Program { build, .. })) = self.past.pop_front() {
-                self.build_then = build;
-            }
-        }
+        self.skip_marks();
         if let Some((_, Entry::Saw { name: then, .. })) = self.past.front() {
             if then != name {
                 return None;
@@ -145,6 +141,35 @@ impl Tape {
             self.know(name, version);
         }
         None
+    }
+
+    /// Whether the program is past this change of its code: it is where the change is new, and where it was when this was
+    /// recorded.
+    pub(crate) fn patched(&mut self, name: &str) -> bool {
+        let is_mark =
+            |entry: &Entry| matches!(entry, Entry::Program { .. } | Entry::Commit | Entry::Patched { .. });
+        let marks = self.past.iter().take_while(|(_, entry)| is_mark(entry));
+        let mut marks = marks.enumerate();
+        let of_name = |entry: &Entry| matches!(entry, Entry::Patched { name: then } if then == name);
+        if let Some((at, _)) = marks.find(|(_, (_, entry))| of_name(entry)) {
+            self.past.remove(at);
+            return true;
+        }
+        if self.is_replaying() {
+            return false;
+        }
+        self.push(&Entry::Patched { name: name.to_owned() });
+        true
+    }
+
+    /// Goes on to the next entry that a verb meets.
+    fn skip_marks(&mut self) {
+        while let Some((_, Entry::Program { .. } | Entry::Commit | Entry::Patched { .. })) = self.past.front()
+        {
+            if let Some((_, Entry::Program { build, .. })) = self.past.pop_front() {
+                self.build_then = build;
+            }
+        }
     }
 
     /// This branch knows the shared value as it is now.

@@ -340,6 +340,24 @@ impl Tree {
     }
 }
 
+impl Tree {
+    /// Tapes that play a session up to its last page, on each of its branches.
+    pub(crate) fn tapes_to_pages(
+        chunks: &[Chunk],
+        build: u64,
+    ) -> Result<Vec<(Tape, Box<Taken>)>, StoreError> {
+        let tree = Tree::of(chunks)?;
+        let whole = |at: &usize| tree.steps[*at].is_whole();
+        let present = tree.present().and_then(|at| tree.back_from(at).find(whole));
+        let ends: Vec<_> = present.into_iter().flat_map(|at| tree.open_ends(at).chain([at])).collect();
+        let mut tapes = Vec::new();
+        for at in ends {
+            tapes.extend(Tree::of(chunks)?.wind(at, true, build));
+        }
+        Ok(tapes)
+    }
+}
+
 impl Tape {
     /// The tape of a session that is to be rebuilt, and its first hit.
     pub(crate) fn of(chunks: &[Chunk], build: u64) -> Result<(Tape, Box<Taken>), StoreError> {
@@ -357,7 +375,7 @@ impl Tape {
             Some(at) => self.begin_at(&mut past, at)?,
             None => self.begin_with_hit(&mut past)?,
         };
-        while let Some((_, Entry::Program { .. } | Entry::Commit)) = past.back() {
+        while let Some((_, Entry::Program { .. } | Entry::Commit | Entry::Patched { .. })) = past.back() {
             past.pop_back();
         }
         self.hits = past.iter().filter(|(_, entry)| matches!(entry, Entry::Hit(_))).count();
@@ -374,7 +392,7 @@ impl Tape {
             match past.pop_front()? {
                 (_, Entry::Hit(taken)) => return Some(taken),
                 (_, Entry::Program { build, .. }) => self.build_then = build,
-                (_, Entry::Commit) => {}
+                (_, Entry::Commit | Entry::Patched { .. }) => {}
                 _ => return None,
             }
         }

@@ -78,6 +78,14 @@ impl<S: Store> Store for Failing<S> {
         self.store.load(session)
     }
 
+    fn recall(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
+        self.store.recall(session)
+    }
+
+    fn rest(&self) -> bool {
+        self.order().is_none() && self.store.rest()
+    }
+
     fn due(&self, now: u32, wall: i64, limit: usize) -> Result<Vec<Head>, StoreError> {
         self.store.due(now, wall, limit)
     }

@@ -92,7 +92,13 @@ fn there(store: &dyn Store, session: u64) -> Head {
 }
 
 fn load(store: &dyn Store, session: u64) -> Vec<Chunk> {
-    store.load(session).unwrap_or_else(|error| panic!("session {session} must be loaded: {error}"))
+    let must = |what, error| panic!("session {session} must be {what}: {error}");
+    let loaded = store.load(session).unwrap_or_else(|error| must("loaded", error));
+    let recalled = store.recall(session).unwrap_or_else(|error| must("recalled", error));
+    let bytes = |chunks: &[Chunk]| chunks.iter().flat_map(|chunk| chunk.entries.clone()).collect::<Vec<_>>();
+    // Somebody may write meanwhile.
+    assert!(bytes(&recalled).starts_with(&bytes(&loaded)), "what is loaded is recalled");
+    loaded
 }
 
 fn what_begins_is_there(store: &dyn Store) {

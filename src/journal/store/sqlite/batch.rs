@@ -27,9 +27,9 @@ const INDEXED: i64 = 1000;
 
 /// One transaction.
 pub(super) struct Batch<'a> {
-    pen: Pen<'a>,
+    pub(super) pen: Pen<'a>,
     heads: &'a RwLock<Heads>,
-    sums: Sums,
+    pub(super) sums: Sums,
     changed: Changed,
     /// The number that its first chunk gets.
     first: i64,
@@ -134,7 +134,7 @@ impl<'a> Batch<'a> {
     }
 
     /// A session as it is now.
-    fn row(&mut self, session: u64) -> Result<Option<Row>, StoreError> {
+    pub(super) fn row(&mut self, session: u64) -> Result<Option<Row>, StoreError> {
         let sums = self.sums;
         let mut row = self.stored(session, |row| Row::read(row, &sums))?;
         let old = self.old(session);
@@ -162,6 +162,7 @@ impl<'a> Batch<'a> {
     }
 
     fn end(&mut self, session: u64, state: State, due: u32) -> Result<(), StoreError> {
+        self.unpack(session)?;
         let end = |row: &mut Row| {
             (row.head.state, row.head.due, row.head.wake) = (state, Some(due), None);
         };
@@ -313,8 +314,8 @@ pub(super) struct Done {
 }
 
 /// Statements that are prepared once, and at hand for a transaction.
-struct Pen<'a> {
-    conn: &'a Connection,
+pub(super) struct Pen<'a> {
+    pub(super) conn: &'a Connection,
     ready: Vec<(&'static str, CachedStatement<'a>)>,
 }
 
@@ -330,7 +331,7 @@ impl<'a> Pen<'a> {
         Ok(&mut self.ready[place].1)
     }
 
-    fn run(&mut self, sql: &'static str, values: impl Params) -> Result<(), StoreError> {
+    pub(super) fn run(&mut self, sql: &'static str, values: impl Params) -> Result<(), StoreError> {
         let done = self.get(sql).and_then(|statement| statement.execute(values));
         done.map(drop).map_err(|error| failed("write to the journal", error))
     }

@@ -11,6 +11,7 @@ mod check;
 mod fault;
 mod fold;
 mod heads;
+mod packed;
 mod read;
 mod row;
 mod save;
@@ -128,6 +129,14 @@ impl Sqlite {
         Ok(&self.reader)
     }
 
+    fn count(&self, writer: &Writer) {
+        match writer.bytes() {
+            Ok(bytes) => self.bytes.store(bytes, Ordering::Relaxed),
+            // All that was written is there; only a count is old.
+            Err(error) => tracing::warn!("{error}"),
+        }
+    }
+
     fn writer(&self) -> Result<MutexGuard<'_, Writer>, StoreError> {
         match &self.access {
             Access::Write { writer, .. } => Ok(writer.lock().expect("no code panics while it writes")),
@@ -170,11 +179,7 @@ impl Store for Sqlite {
         writer.write(changes).inspect_err(|error| {
             self.unsure.fetch_or(error.fault() == Fault::Stopped, Ordering::Relaxed);
         })?;
-        match writer.bytes() {
-            Ok(bytes) => self.bytes.store(bytes, Ordering::Relaxed),
-            // All changes are there; only a count is old.
-            Err(error) => tracing::warn!("{error}"),
-        }
+        self.count(&writer);
         Ok(())
     }
 
@@ -188,6 +193,23 @@ impl Store for Sqlite {
 
     fn load(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
         self.reader()?.load(session)
+    }
+
+    fn recall(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
+        self.reader()?.recall(session)
+    }
+
+    fn rest(&self) -> bool {
+        let packed = self.writer().and_then(|mut writer| {
+            let more = writer.pack()?;
+            self.count(&writer);
+            Ok(more)
+        });
+        packed.unwrap_or_else(|error| {
+            self.unsure.fetch_or(error.fault() == Fault::Stopped, Ordering::Relaxed);
+            tracing::warn!("sessions that are parked are not packed: {error}");
+            false
+        })
     }
 
     fn due(&self, now: u32, wall: i64, limit: usize) -> Result<Vec<Head>, StoreError> {

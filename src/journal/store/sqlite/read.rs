@@ -12,6 +12,7 @@ use rusqlite::{Connection, ToSql};
 
 use super::fault::{damaged, failed};
 use super::heads::Heads;
+use super::packed;
 use super::row::{Row, Step, Sums, session_columns, step_columns};
 use super::schema::{self, RANGES};
 use super::shelf::Shelf;
@@ -36,6 +37,9 @@ const DUE: &str = concat!("SELECT ", session_columns!(), " FROM sessions WHERE d
 const WAKE: &str =
     concat!("SELECT ", session_columns!(), " FROM sessions WHERE wake <= ?1 ORDER BY wake, id");
 const STEP: &str = concat!("SELECT ", step_columns!(), " FROM steps WHERE id = ?1");
+
+/// Reads the chunks of the session that this row is of.
+type Look = fn(&Connection, &Row, &Sums) -> Result<Vec<Chunk>, StoreError>;
 
 /// Who reads.
 pub(super) struct Reader {
@@ -93,28 +97,34 @@ impl Reader {
     }
 
     pub(super) fn load(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
-        let loaded = self.load_once(session);
+        self.look_twice(session, chain)
+    }
+
+    /// What is packed of a session and what came after that, or all of its chunks.
+    pub(super) fn recall(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
+        self.look_twice(session, |conn, row, sums| match packed::chunks(conn, row, sums) {
+            Some(chunks) => Ok(chunks),
+            None => chain(conn, row, sums),
+        })
+    }
+
+    fn look_twice(&self, session: u64, read: Look) -> Result<Vec<Chunk>, StoreError> {
+        let loaded = self.look(session, read);
         // Perhaps it was trimmed between the look at its row and the look at its steps.
         if loaded.as_ref().is_err_and(|error| error.fault() == Fault::Damaged) {
-            return self.load_once(session);
+            return self.look(session, read);
         }
         loaded
     }
 
-    fn load_once(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
+    fn look(&self, session: u64, read: Look) -> Result<Vec<Chunk>, StoreError> {
         let conn = self.connection()?;
         let cannot = |error| failed(format!("read session {session:x}"), error);
-        // One state of the file for its row; its steps do not change.
-        let tip = self.heads().tip(session).copied();
-        let snapshot = conn.unchecked_transaction().map_err(cannot)?;
-        let row = self.rows(&conn, SESSION, &[&session.cast_signed()])?.pop().transpose()?;
-        let mut row = row.ok_or_else(|| damaged(session, "it is not there"))?;
-        row.follow(tip.as_ref());
-        drop(snapshot);
+        let row = self.row(&conn, session)?.ok_or_else(|| damaged(session, "it is not there"))?;
         let mut shelf = self.shelf().map_err(cannot)?;
-        let steps = steps(shelf.showing(row.last).map_err(cannot)?, &row)?;
+        let chunks = read(shelf.showing(row.last).map_err(cannot)?, &row, &self.sums)?;
         self.pool().shelves.push(shelf);
-        verified(&row, steps, &self.sums)
+        Ok(chunks)
     }
 
     /// Connections that look at steps for too long are not used again.
@@ -273,7 +283,12 @@ fn late(head: &Head, now: u32, wall: i64) -> i64 {
     due.max(wake).unwrap_or(i64::MIN)
 }
 
-/// The chunks of a session that are kept, the newest first.
+/// The chunks of a session that are kept.
+pub(super) fn chain(conn: &Connection, row: &Row, sums: &Sums) -> Result<Vec<Chunk>, StoreError> {
+    verified(row, steps(conn, row)?, sums)
+}
+
+/// The same, the newest first.
 fn steps(conn: &Connection, row: &Row) -> Result<Vec<Step>, StoreError> {
     let session = row.head.session;
     let mut statement =
@@ -315,4 +330,26 @@ fn verified(row: &Row, steps: Vec<Step>, sums: &Sums) -> Result<Vec<Chunk>, Stor
         return Err(damaged(session, "its chunks are not those that its row tells of"));
     }
     Ok(chunks)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    /// Preparing costs more than finding.
+    #[test]
+    fn a_statement_is_prepared_once_for_all_visitors() {
+        let path = std::env::temp_dir().join(format!("continuity-read-{}", std::process::id()));
+        drop(schema::to_write(&path).expect("a journal is made"));
+        let conn = schema::to_read(&path).expect("it opens");
+        let mut statement = conn.prepare(NEWEST).expect("it is a statement");
+        for visitor in 0..3_u8 {
+            let mut rows = statement.query(([visitor; 16], 0, 0, i64::MAX)).expect("it is asked");
+            assert!(rows.next().expect("it is answered").is_none());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        std::fs::remove_file(&path).expect("it is there");
+    }
 }

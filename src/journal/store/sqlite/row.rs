@@ -34,21 +34,21 @@ pub(super) use {session_columns, step_columns};
 pub(super) struct Sums(pub(super) [u8; 16]);
 
 impl Sums {
-    fn start(&self) -> Sum {
+    pub(super) fn start(&self) -> Sum {
         Sum(SipHasher13::new_with_key(&self.0))
     }
 }
 
 /// A checksum while it is made.
-struct Sum(SipHasher13);
+pub(super) struct Sum(SipHasher13);
 
 impl Sum {
-    fn word(mut self, word: u64) -> Self {
+    pub(super) fn word(mut self, word: u64) -> Self {
         self.0.write(&word.to_le_bytes());
         self
     }
 
-    fn signed(self, word: i64) -> Self {
+    pub(super) fn signed(self, word: i64) -> Self {
         self.word(word.cast_unsigned())
     }
 
@@ -59,13 +59,13 @@ impl Sum {
         }
     }
 
-    fn bytes(self, bytes: &[u8]) -> Self {
+    pub(super) fn bytes(self, bytes: &[u8]) -> Self {
         let mut sum = self.word(bytes.len() as u64);
         sum.0.write(bytes);
         sum
     }
 
-    fn end(self) -> u64 {
+    pub(super) fn end(self) -> u64 {
         self.0.finish()
     }
 }

@@ -1,5 +1,7 @@
 //! What only SQLite's journal can meet: damage, full disks, crashes, files beside it.
 
+mod packing;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};

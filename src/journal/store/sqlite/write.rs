@@ -1,5 +1,6 @@
 //! Writing: one transaction for all changes of a call, and only after its commit does anyone else see them.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, RwLock};
 
 use rusqlite::Connection;
@@ -11,6 +12,11 @@ use super::row::Sums;
 use super::schema;
 use crate::journal::store::{Change, Fault, StoreError};
 
+/// Sessions that are packed in one transaction.
+const PACKED: usize = 8;
+/// Sessions that wait to be packed; those above it are not.
+const PARKED: usize = 100_000;
+
 /// Who writes.
 pub(super) struct Writer {
     conn: Connection,
@@ -20,6 +26,8 @@ pub(super) struct Writer {
     next: i64,
     /// What `meta.indexed` says.
     indexed: i64,
+    /// Sessions that were parked, and may be packed.
+    parked: VecDeque<u64>,
     stopped: bool,
 }
 
@@ -31,7 +39,7 @@ impl Writer {
         next: i64,
         indexed: i64,
     ) -> Self {
-        Writer { conn, heads, sums, next, indexed, stopped: false }
+        Writer { conn, heads, sums, next, indexed, parked: VecDeque::new(), stopped: false }
     }
 
     /// Bytes of the file.
@@ -57,7 +65,23 @@ impl Writer {
         self.transaction(|batch| {
             changes.iter().try_for_each(|change| batch.apply(change))?;
             batch.write_back(&overdue)
-        })
+        })?;
+        let parked = changes.iter().filter_map(|change| match change {
+            Change::Park { session, .. } => Some(*session),
+            _ => None,
+        });
+        self.parked.extend(parked.take(PARKED.saturating_sub(self.parked.len())));
+        Ok(())
+    }
+
+    /// Packs some of the sessions that were parked; whether there are more.
+    pub(super) fn pack(&mut self) -> Result<bool, StoreError> {
+        let some: Vec<u64> = self.parked.drain(..self.parked.len().min(PACKED)).collect();
+        if !some.is_empty() {
+            let packed = self.transaction(|batch| some.iter().try_for_each(|session| batch.pack(*session)));
+            packed.inspect_err(|_| self.parked.clear())?;
+        }
+        Ok(!self.parked.is_empty())
     }
 
     /// Brings all rows to where their sessions are.
