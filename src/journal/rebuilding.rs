@@ -1,5 +1,6 @@
 //! A session that is not in memory: found by who the visitor is, played again, and given the hit that asked for it.
 
+use std::collections::hash_map::Entry;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -61,8 +62,8 @@ impl Core {
                     return self.busy(recall.hit, UNREACHABLE);
                 }
             };
-            let Some((id, head, wound)) = found.session else { return self.start_after(recall, found) };
-            match self.resume(id, &head, wound, recall.flow) {
+            let Some((id, head, read)) = found.session else { return self.start_after(recall, found) };
+            match self.resume(id, &head, read, recall.flow) {
                 Ok(Some(session)) => return self.deliver(&session, recall.hit),
                 // It is just leaving: when all is written it can come back.
                 Ok(None) => journal.barrier().await,
@@ -75,17 +76,17 @@ impl Core {
     async fn look_up(self: &Arc<Self>, recall: &Recall) -> Result<Place, StoreError> {
         let mut place = Place { session: None, over: None, lost: false, visitor: recall.known };
         for id in &recall.ids {
-            let (found, wound) = self.find(*id, recall.label).await?;
-            match found.session {
-                Some(head) if head.state == State::Live => {
-                    place.session = Some((*id, head, wound));
+            let (found, read) = self.find(*id, recall.label).await?;
+            match (found.session, read) {
+                (Some(head), Some(read)) => {
+                    place.session = Some((*id, head, read));
                     return Ok(place);
                 }
-                Some(head) => {
+                (Some(head), None) => {
                     place.lost |= head.state == State::Quarantined;
                     place.over = Some((*id, head));
                 }
-                None => {}
+                (None, _) => {}
             }
             if found.known {
                 place.visitor = place.visitor.or(Some(*id));
@@ -103,6 +104,12 @@ impl Core {
             return self.tell_lost(hit);
         } else if hit.token().is_some() {
             if let Some((visitor, head)) = place.over {
+                // It may have ended just now: then its last page is kept.
+                if let Some(session) = self.table.lingering(visitor, label)
+                    && session.serial == head.session
+                {
+                    return self.deliver(&session, hit);
+                }
                 let core = self.clone();
                 self.runtime.spawn(async move { core.repeat_end(visitor, head, flow, hit).await });
                 return;
@@ -118,7 +125,7 @@ impl Core {
         self: &Arc<Self>,
         id: VisitorId,
         head: &Head,
-        wound: Option<Wound>,
+        (wound, reading): (Option<Wound>, Reading),
         flow: u16,
     ) -> Result<Option<Arc<Session>>, Full> {
         let journal = self.journal();
@@ -132,6 +139,9 @@ impl Core {
                 self.table.adopt(&session, id, self)?;
             }
             return Ok(Some(session));
+        }
+        if reading.is_outdated() {
+            return Ok(None);
         }
         let session = Session::parked(self.clone(), id, head.label, head.session, flow);
         present.insert(head.session, Arc::downgrade(&session));
@@ -262,14 +272,22 @@ impl Core {
     }
 
     /// What is known of a visitor; and of a session that is not in memory its tape, while we are there.
-    async fn find(self: &Arc<Self>, id: VisitorId, label: u64) -> Result<(Found, Option<Wound>), StoreError> {
+    async fn find(
+        self: &Arc<Self>,
+        id: VisitorId,
+        label: u64,
+    ) -> Result<(Found, Option<(Option<Wound>, Reading)>), StoreError> {
         let core = self.clone();
         blocking(move || {
             let journal = core.journal();
             let found = journal.store.find(&journal.visitor(id), label)?;
-            let parked = found.session.as_ref().filter(|head| head.state == State::Live);
-            let wound = parked.filter(|head| !journal.has(head.session)).map(|head| journal.wind(head));
-            Ok((found, wound))
+            let live = found.session.as_ref().filter(|head| head.state == State::Live);
+            let read = live.map(|head| {
+                let reading = Reading::begin(&core, head.session);
+                let wound = (!journal.has(head.session)).then(|| journal.wind(head));
+                (wound, reading)
+            });
+            Ok((found, read))
         })
         .await
     }
@@ -287,9 +305,38 @@ impl Core {
 /// The tape of a session that is to be rebuilt, with its first hit.
 pub(super) type Wound = Result<(Tape, Box<super::Taken>), StoreError>;
 
+/// That a session which is not in memory is read. Another hit may bring it there meanwhile, and it may leave again.
+struct Reading {
+    core: Arc<Core>,
+    session: u64,
+}
+
+impl Reading {
+    fn begin(core: &Arc<Core>, session: u64) -> Reading {
+        core.journal().reading().entry(session).or_default().0 += 1;
+        Reading { core: core.clone(), session }
+    }
+
+    /// Whether what was read may not be all any more.
+    fn is_outdated(&self) -> bool {
+        self.core.journal().reading().get(&self.session).is_some_and(|(_, left)| *left)
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut reading) = self.core.journal().reading().entry(self.session) {
+            reading.get_mut().0 -= 1;
+            if reading.get().0 == 0 {
+                reading.remove();
+            }
+        }
+    }
+}
+
 /// What was found of a visitor.
 struct Place {
-    session: Option<(VisitorId, Head, Option<Wound>)>,
+    session: Option<(VisitorId, Head, (Option<Wound>, Reading))>,
     /// There was a session, and it is over.
     over: Option<(VisitorId, Head)>,
     /// It could not be rebuilt.

@@ -237,6 +237,8 @@ impl Tape {
         };
         self.since = nth;
         self.tried.clear();
+        // Who is rebuilt from here prints only what comes after it.
+        self.unprint();
         Ok(number)
     }
 

@@ -59,22 +59,29 @@ struct Word {
 
 /// How often something was paid, by anybody.
 #[derive(Debug, Default)]
-pub struct Till(pub AtomicU32);
+pub struct Till {
+    pub paid: AtomicU32,
+    /// The desk makes checkpoints.
+    pub checkpoints: bool,
+}
 
 /// What all branches of a session have put there.
 #[derive(Default, Serialize, Deserialize)]
 struct Basket(String);
 
 /// Where a branch is.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Desk {
     trail: String,
     luck: u64,
 }
 
 pub async fn desk(mut req: Request) -> Result<()> {
-    let mut desk = Desk::default();
+    let mut desk = req.restore_or(Desk::default())?;
     loop {
+        if req.app::<Arc<Till>>().checkpoints {
+            req.checkpoint(&desk)?;
+        }
         let basket = req.shared::<Basket>().get()?.0;
         let op: Op = req
             .choose(|c| {
@@ -133,7 +140,7 @@ impl Desk {
 
     async fn pay(&self, req: &mut Request, cents: u32) -> Result<()> {
         let till = req.app::<Arc<Till>>();
-        let pay = async |_| Ok::<_, Error>(till.0.fetch_add(1, Ordering::SeqCst) + 1);
+        let pay = async |_| Ok::<_, Error>(till.paid.fetch_add(1, Ordering::SeqCst) + 1);
         let receipt: u32 = req.once("pay", &cents, pay).await?;
         req.print(html! { "Receipt " (receipt) ". " });
         Ok(())

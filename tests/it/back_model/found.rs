@@ -1,6 +1,7 @@
 //! What the model has found in the library, each as the shortest script that showed it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use continuity::OldPages;
 use continuity::journal::Memory;
@@ -46,4 +47,45 @@ async fn line_13_the_last_page_of_another_branch_shown_again_leaves_what_is_shar
     tab.reload().await.shows("Bye .");
     tab.get("/").await.shows("At sh.");
     tab.follow("left").await.shows("At shle. Basket 0,.");
+}
+
+#[tokio::test]
+async fn line_18_what_is_printed_before_a_checkpoint_is_not_missed_after_it() {
+    let (store, till) = (Memory::new(), Arc::new(Till { checkpoints: true, ..Till::default() }));
+    let server = || Server::new(desk).journal(store.clone()).app(till.clone());
+    let mut tab = Browser::of(server());
+    tab.get("/").await.follow("pay").await.shows("Receipt 1. At pa.");
+    tab.restart(server()).get("/").await.shows("At pa.").shows_not("changed");
+    tab.follow("left").await.shows("At pale.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn line_15_two_hits_that_bring_a_session_back_at_once_are_each_answered() {
+    for links in [["name", "fail"], ["fail", "name"], ["end", "left"], ["left", "end"], ["fail", "fail"]] {
+        let limits = |limits: &mut Limits| limits.park = Duration::from_secs(10);
+        let mut tab = Browser::of(server(&Memory::new()).limits(limits));
+        tab.get("/").await;
+        tab.get("/").await.wait(Duration::from_secs(15)).await;
+        assert_eq!(tab.sessions(), 0, "parked");
+        let (mut one, mut two) = (tab.new_tab(), tab.new_tab());
+        let urls = links.map(|link| tab.href(link));
+        tokio::join!(one.get(&urls[0]), two.get(&urls[1]));
+        for text in [one.text(), two.text()] {
+            assert!(!text.contains("did not happen"), "{links:?}: {text}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn line_03_the_last_page_stays_when_two_hits_end_a_parked_session_at_once() {
+    let limits = |limits: &mut Limits| limits.park = Duration::from_secs(10);
+    let mut tab = Browser::of(server(&Memory::new()).limits(limits));
+    tab.get("/").await;
+    tab.get("/").await.wait(Duration::from_secs(15)).await;
+    let (mut one, mut two) = (tab.new_tab(), tab.new_tab());
+    let end = tab.href("end");
+    tokio::join!(one.get(&end), two.get(&end));
+    one.shows("Bye .");
+    two.shows("Bye .");
+    two.reload().await.shows("Bye .");
 }

@@ -1,6 +1,7 @@
 //! Back is always right: random clicks in several tabs, restarts and repeats, against a model of what must come.
 
 mod desk;
+mod expected;
 mod found;
 mod model;
 mod visitor;
@@ -26,6 +27,8 @@ fn act() -> impl Strategy<Value = Act> {
         2 => Just(Act::Reload),
         3 => number().prop_map(Act::Open),
         4 => number().prop_map(Act::Switch),
+        1 => (number(), number()).prop_map(|(one, other)| Act::AtOnce(one, other)),
+        1 => number().prop_map(|both| Act::AtOnce(both, both)),
         1 => Just(Act::Restore),
         2 => number().prop_map(Act::Again),
         1 => Just(Act::Address),
@@ -40,10 +43,11 @@ fn script() -> impl Strategy<Value = Script> {
         1 => Just(OldPages::Rewind),
         1 => Just(OldPages::Refuse),
     ];
-    let (rarely, sometimes) = (prop::bool::weighted(0.03), prop::bool::weighted(0.1));
-    (policy, 1_usize..=3, rarely, sometimes, vec(act(), 1..40)).prop_map(
-        |(policy, branches, on_disk, rehearses, acts)| Script { policy, branches, on_disk, rehearses, acts },
-    )
+    let flags = [0.03, 0.1, 0.2].map(prop::bool::weighted);
+    (policy, 1_usize..=3, flags, vec(act(), 1..40)).prop_map(|(policy, branches, flags, acts)| {
+        let [on_disk, rehearses, checkpoints] = flags;
+        Script { policy, branches, on_disk, rehearses, checkpoints, acts }
+    })
 }
 
 /// Plays a script from its beginning to its end; what went wrong, and the way there as code.

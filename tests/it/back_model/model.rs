@@ -72,37 +72,48 @@ pub struct Node {
     pub receipt: Option<u32>,
     /// How often each was paid on the way here.
     paid: [u32; 2],
+    /// Checkpoints on the way here.
+    checkpoints: u32,
     commit: bool,
     /// Somebody went back behind it.
     cut: bool,
 }
 
 /// One session, from its first page to its last.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Line {
     pub nodes: Vec<Node>,
     here: usize,
     over: bool,
     basket: String,
     /// What came of payments, by amount and how many such were before it on the way.
-    receipts: HashMap<(usize, u32), u32>,
+    receipts: HashMap<(usize, u32, u32), u32>,
+    /// Hits that were taken.
+    taken: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Model {
     policy: OldPages,
+    /// Payments are counted from the last checkpoint on, and there is one before each page of links.
+    pub checkpoints: bool,
     pub lines: Vec<Line>,
     /// How often something was paid.
     pub till: u32,
 }
 
 impl Model {
-    pub fn new(policy: OldPages) -> Model {
-        Model { policy, lines: vec![Line::new()], till: 0 }
+    pub fn new(policy: OldPages, checkpoints: bool) -> Model {
+        Model { policy, checkpoints, lines: vec![Line::new()], till: 0 }
     }
 
     pub fn node(&self, session: usize, node: usize) -> &Node {
         &self.lines[session].nodes[node]
+    }
+
+    /// Hits that the last session has taken.
+    pub fn taken(&self) -> usize {
+        self.line().taken
     }
 
     /// The page that a hit gets, and what it does.
@@ -146,6 +157,7 @@ impl Model {
         if self.line().nodes[here].kind != Kind::Slip {
             return self.page(here);
         }
+        self.line_mut().taken += 1;
         let trail = format!("{}sl", self.line().nodes[here].trail);
         let node = self.line().next(here, None, Kind::Choose, trail);
         self.arrive(node)
@@ -192,6 +204,7 @@ impl Model {
             self.line_mut().cut_after(page);
         }
         self.line_mut().here = page;
+        self.line_mut().taken += 1;
         let line = self.line();
         let trail = line.nodes[page].trail.clone();
         let next = |kind, trail| line.next(page, Some(answer.clone()), kind, trail);
@@ -226,12 +239,13 @@ impl Model {
     }
 
     fn pay(&mut self, node: Node, what: usize) -> Node {
-        let nth = node.paid[what];
-        let next = self.till + 1;
-        let receipt = *self.line_mut().receipts.entry((what, nth)).or_insert(next);
+        let (nth, next) = (node.paid[what], self.till + 1);
+        // The node that pays is behind the checkpoint of its own page.
+        let since = if self.checkpoints { node.checkpoints - 1 } else { 0 };
+        let receipt = *self.line_mut().receipts.entry((what, nth, since)).or_insert(next);
         self.till = self.till.max(receipt);
         let mut paid = node.paid;
-        paid[what] += 1;
+        paid[what] += u32::from(!self.checkpoints);
         Node { paid, receipt: Some(receipt), ..node }
     }
 
@@ -262,10 +276,18 @@ impl Line {
             luck: 0,
             receipt: None,
             paid: [0; 2],
+            checkpoints: 1,
             commit: false,
             cut: false,
         };
-        Line { nodes: vec![first], here: 0, over: false, basket: String::new(), receipts: HashMap::new() }
+        Line {
+            nodes: vec![first],
+            here: 0,
+            over: false,
+            basket: String::new(),
+            receipts: HashMap::new(),
+            taken: 0,
+        }
     }
 
     /// A step that follows a page.
@@ -273,6 +295,7 @@ impl Line {
         let basket = self.basket.clone();
         let of = &self.nodes[page];
         let (luck, paid) = (of.luck, of.paid);
+        let checkpoints = of.checkpoints + u32::from(kind == Kind::Choose);
         Node {
             parent: Some(page),
             answer,
@@ -282,6 +305,7 @@ impl Line {
             luck,
             receipt: None,
             paid,
+            checkpoints,
             commit: false,
             cut: false,
         }

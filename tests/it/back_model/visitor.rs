@@ -11,12 +11,14 @@ use continuity::test::Browser;
 use continuity::{OldPages, Sqlite};
 
 use super::desk::{Op, Till, desk};
+use super::expected::Expected;
 use super::model::{Answer, Asked, Kind, Model, Shown};
 use crate::folder::Folder;
 
-const OLDER: &str = "older page";
 const PARK: Duration = Duration::from_secs(10);
-const TABS: usize = 5;
+const TABS: usize = 6;
+/// Steps that stay reachable before a checkpoint, less than what one more act may take.
+const REACHABLE: usize = 17;
 
 /// What visitors do; numbers choose among what there is.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +36,8 @@ pub enum Act {
     Switch(usize),
     /// The browser was closed: its page is asked for again, in a new tab.
     Restore,
+    /// Two links of the page, or one twice, are opened in new tabs at the same time.
+    AtOnce(usize, usize),
     /// An answer of long ago is sent again.
     Again(usize),
     Address,
@@ -48,6 +52,8 @@ pub struct Script {
     pub on_disk: bool,
     /// All sessions are replayed after each page, beside themselves.
     pub rehearses: bool,
+    /// The desk makes checkpoints.
+    pub checkpoints: bool,
     pub acts: Vec<Act>,
 }
 
@@ -127,18 +133,21 @@ pub struct Visitor<'s> {
 pub async fn play(script: &Script, log: Log) {
     let store =
         if script.on_disk { Store::Disk(Folder::new("back-model")) } else { Store::Memory(Memory::new()) };
-    let till = Arc::new(Till::default());
+    let till = Arc::new(Till { checkpoints: script.checkpoints, ..Till::default() });
     let mut browser = Browser::of(store.server(script, &till).await);
     if script.rehearses {
         browser = browser.rehearsing();
     }
-    let (tabs, model) = (vec![Tab::new(browser)], Model::new(script.policy));
+    let (tabs, model) = (vec![Tab::new(browser)], Model::new(script.policy, script.checkpoints));
     let (followed, luck) = Default::default();
     let mut visitor = Visitor { script, store, till, model, tabs, here: 0, followed, luck, log };
     visitor.say(format!("let mut tab0 = {};", visitor.fresh_browser()));
     visitor.address().await;
     visitor.settle_in().await;
     for act in &script.acts {
+        if script.checkpoints && visitor.model.taken() >= REACHABLE {
+            break;
+        }
         visitor.act(*act).await;
     }
 }
@@ -183,6 +192,7 @@ impl Visitor<'_> {
             Act::Reload => self.reload().await,
             Act::Open(choice) => self.open(choice).await,
             Act::Switch(tab) => self.here = tab % self.tabs.len(),
+            Act::AtOnce(one, other) => self.open_at_once(one, other).await,
             Act::Restore => self.restore().await,
             Act::Again(which) => self.again(which).await,
             Act::Address => self.address().await,
@@ -336,6 +346,46 @@ impl Visitor<'_> {
         self.go(url, asked).await
     }
 
+    /// Two tabs at once: what comes must be what comes of one after the other, whichever is first.
+    async fn open_at_once(&mut self, one: usize, other: usize) {
+        let offers = [one, other].map(|choice| self.offer(choice));
+        let [Some(Offer::Link(one, asked_one)), Some(Offer::Link(other, asked_other))] = offers else {
+            return;
+        };
+        if !matches!(asked_one, Asked::Answer { .. }) {
+            return;
+        }
+        let [mut first, mut second] = [0; 2].map(|_| self.tab().browser.new_tab());
+        let urls = [one, other].map(|text| self.tab().browser.href(text));
+        self.say(format!("// {one:?} and {other:?} of tab{}, in two new tabs at once", self.here));
+        tokio::join!(first.get(&urls[0]), second.get(&urls[1]));
+        // Which one was first shows in what they got, or in where the session is now.
+        let mut here = self.tab().browser.new_tab();
+        here.get("/?_t=here").await;
+        let orders = [[0, 1], [1, 0]].map(|order| {
+            let (mut model, mut shown) = (self.model.clone(), [Shown::Expired; 2]);
+            for at in order {
+                shown[at] = model.hit([&asked_one, &asked_other][at]);
+            }
+            let fits =
+                Expected::of(&model, shown[0]).fits(&first) && Expected::of(&model, shown[1]).fits(&second);
+            let is_here = Expected::of(&model, model.clone().hit(&Asked::Here)).fits(&here);
+            (fits && (is_here || here.text().contains("already received")), model, shown)
+        });
+        let [straight, crossed] = orders;
+        let (_, model, shown) = if crossed.0 && !straight.0 { crossed } else { straight };
+        self.model = model;
+        for (browser, (shown, asked)) in
+            [first, second].into_iter().zip(shown.into_iter().zip([asked_one, asked_other]))
+        {
+            self.followed.push((browser.url(), asked.clone()));
+            self.here = self.tabs.len().min(TABS - 1);
+            self.tabs.truncate(TABS - 1);
+            self.tabs.push(Tab { browser, visits: vec![Visit { asked, shown, posted: false }], at: 0 });
+            self.check();
+        }
+    }
+
     async fn restore(&mut self) {
         let Some(visit) = self.tab().visit().filter(|visit| !visit.posted).cloned() else { return };
         let (from, url) = (self.here, self.tab().browser.url());
@@ -384,7 +434,7 @@ impl Visitor<'_> {
             let text = browser.text();
             self.check_luck(session, self.model.node(session, node).luck, &text);
         }
-        assert_eq!(self.till.0.load(Ordering::SeqCst), self.model.till, "how often something was paid");
+        assert_eq!(self.till.paid.load(Ordering::SeqCst), self.model.till, "how often something was paid");
     }
 
     /// What chance gave is the same ever after, and another one for each step that asks.
@@ -401,59 +451,5 @@ impl Visitor<'_> {
             1,
             "chance is another one each time"
         );
-    }
-}
-
-/// What a page must say.
-struct Expected {
-    status: u16,
-    shows: Vec<String>,
-    shows_not: Vec<&'static str>,
-}
-
-impl Expected {
-    fn of(model: &Model, shown: Shown) -> Expected {
-        let page =
-            |status, text: &str| Expected { status, shows: vec![text.to_owned()], shows_not: Vec::new() };
-        match shown {
-            Shown::Page { session, node, notice, wrong } => {
-                let node = model.node(session, node);
-                let mut expected = page(if wrong { 422 } else { 200 }, "");
-                let trail = &node.trail;
-                expected.shows = match node.kind {
-                    Kind::Choose => vec![format!("At {trail}."), format!("Basket {}.", node.basket)],
-                    Kind::Ask => vec![format!("Name for {trail}?")],
-                    Kind::Slip => vec![format!("Slip {trail}.")],
-                    Kind::End => vec![format!("Bye {trail}.")],
-                };
-                expected.say(notice, OLDER);
-                expected.say(wrong, "too long");
-                match node.receipt {
-                    Some(receipt) => expected.shows.push(format!("Receipt {receipt}.")),
-                    None => expected.shows_not.push("Receipt"),
-                }
-                expected
-            }
-            Shown::Outdated => page(200, OLDER),
-            Shown::Expired => page(410, "expired"),
-            Shown::Committed => page(410, "going back does not change it"),
-            Shown::Failed => page(500, "Something went wrong"),
-        }
-    }
-
-    fn say(&mut self, said: bool, text: &'static str) {
-        if said { self.shows.push(text.to_owned()) } else { self.shows_not.push(text) }
-    }
-
-    fn holds(&self, browser: &Browser) {
-        browser.status(self.status);
-        self.shows.iter().for_each(|text| _ = browser.shows(text));
-        self.shows_not.iter().for_each(|text| _ = browser.shows_not(text));
-    }
-
-    fn as_code(&self) -> String {
-        let shows: String = self.shows.iter().map(|text| format!(".shows({text:?})")).collect();
-        let not: String = self.shows_not.iter().map(|text| format!(".shows_not({text:?})")).collect();
-        format!(".status({}){shows}{not}", self.status)
     }
 }
