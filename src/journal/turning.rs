@@ -116,10 +116,16 @@ impl Session {
         self.queue.run_on();
         let session = self.clone();
         self.core.runtime.spawn(async move {
-            let wish = session.branches(|branches| branches.wish.take()).flatten();
+            let (wish, away) = session
+                .branches(|branches| (branches.wish.take(), branches.back.is_some()))
+                .unwrap_or_default();
             match wish {
-                Some(wish) => session.go(task, wish).await,
-                None => session.go_back_to(Some(task), None),
+                Some(wish) if !away => session.go(task, wish).await,
+                // The answer before it was none here: what this one is to the page where the session was is seen there.
+                wish => {
+                    wish.into_iter().for_each(|wish| session.queue.lock().put_first(wish.hit));
+                    session.go_back_to(Some(task), None);
+                }
             }
         });
     }
@@ -176,6 +182,7 @@ impl Session {
         let mut state = self.queue.lock();
         let extra = state.extra();
         let branches = extra.branches.get_or_insert_default();
+        debug_assert!(branches.back.is_none(), "who is away goes back first");
         (branches.back, branches.shared) = (Some(back), Some(extra.shared.clone()));
         state.put_first(hit);
     }

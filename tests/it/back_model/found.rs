@@ -89,3 +89,20 @@ async fn line_03_the_last_page_stays_when_two_hits_end_a_parked_session_at_once(
     two.shows("Bye .");
     two.reload().await.shows("Bye .");
 }
+
+#[tokio::test]
+async fn line_11_two_tabs_that_ask_for_old_pages_at_once_get_them() {
+    let mut tab = Browser::of(server(&Memory::new()));
+    tab.get("/").await.follow("left").await.follow("right").await.shows("At leri.");
+    let mut old = tab.new_tab();
+    old.get(&tab.back().back().href("left")).await.shows("At le.");
+    for _ in 0..3 {
+        // All of them are in line when the first one is answered.
+        let (mut one, mut two, mut three) = (tab.new_tab(), tab.new_tab(), tab.new_tab());
+        let (repeat, again, new) = (tab.href("left"), old.href("right"), old.href("name"));
+        tokio::join!(one.get(&repeat), two.get(&again), three.get(&new));
+        one.shows("At le.");
+        two.shows("At leri.");
+        three.shows("Name for le?");
+    }
+}

@@ -7,7 +7,8 @@ mod model;
 mod visitor;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use continuity::OldPages;
 use proptest::collection::vec;
@@ -15,6 +16,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestError, TestRunner};
 
 use visitor::{Act, Log, Script, play};
+
+/// What a script may take, which mostly takes some milliseconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn act() -> impl Strategy<Value = Act> {
     let number = || 0_usize..60;
@@ -52,14 +56,32 @@ fn script() -> impl Strategy<Value = Script> {
 
 /// Plays a script from its beginning to its end; what went wrong, and the way there as code.
 fn try_out(script: &Script) -> Result<(), String> {
-    let log: Log = Rc::default();
+    let log = Log::default();
+    let _watched = watch(script, &log);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     let runtime = runtime.expect("a runtime");
     let played = catch_unwind(AssertUnwindSafe(|| runtime.block_on(play(script, log.clone()))));
     played.map_err(|panic| {
         let why = panic.downcast_ref::<String>().map_or("a panic without words", String::as_str);
-        format!("{why}\n\nas a test:\n{}", log.borrow().join("\n"))
+        format!("{why}\n\nas a test:\n{}", code(&log))
     })
+}
+
+fn code(log: &Log) -> String {
+    log.lock().expect("nobody panics there").join("\n")
+}
+
+/// A script that comes to no end is told of, and ends all, if what is returned is not dropped in time.
+fn watch(script: &Script, log: &Log) -> mpsc::Sender<()> {
+    let (sender, ended) = mpsc::channel();
+    let (script, log) = (format!("{script:?}"), log.clone());
+    std::thread::spawn(move || {
+        if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("it waits for ever after:\n{}\n\nby {script}", code(&log));
+            std::process::exit(1);
+        }
+    });
+    sender
 }
 
 /// As many as are asked for by the environment, or else these.

@@ -1,8 +1,8 @@
 //! A visitor with some tabs who does what a script says, and compares each page with what the model says must come.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use continuity::journal::Memory;
@@ -113,7 +113,7 @@ enum Offer {
 }
 
 /// What was done, as code of a test.
-pub type Log = std::rc::Rc<std::cell::RefCell<Vec<String>>>;
+pub type Log = Arc<Mutex<Vec<String>>>;
 
 pub struct Visitor<'s> {
     script: &'s Script,
@@ -164,7 +164,7 @@ impl Tab {
 
 impl Visitor<'_> {
     fn say(&self, line: String) {
-        self.log.borrow_mut().push(line);
+        self.log.lock().expect("nobody panics here").push(line);
     }
 
     fn fresh_browser(&self) -> String {
