@@ -132,13 +132,7 @@ impl Core {
         let mut present = journal.present();
         if let Some(session) = present.get(&head.session).and_then(std::sync::Weak::upgrade) {
             drop(present);
-            if session.queue.lock().has_ended() {
-                return Ok(None);
-            }
-            if session.visitor() == VisitorId::NOBODY {
-                self.table.adopt(&session, id, self)?;
-            }
-            return Ok(Some(session));
+            return self.join(session, id);
         }
         if reading.is_outdated() {
             return Ok(None);
@@ -151,6 +145,17 @@ impl Core {
             return Err(full);
         }
         self.runtime.spawn(self.clone().rebuild(session.clone(), head.clone(), wound));
+        Ok(Some(session))
+    }
+
+    /// A session that is in memory; `None` if it is just leaving.
+    fn join(self: &Arc<Self>, session: Arc<Session>, id: VisitorId) -> Result<Option<Arc<Session>>, Full> {
+        if session.queue.lock().has_ended() {
+            return Ok(None);
+        }
+        if session.visitor() == VisitorId::NOBODY {
+            self.table.adopt(&session, id, self)?;
+        }
         Ok(Some(session))
     }
 
