@@ -11,6 +11,8 @@ pub(super) struct Tag {
     pub(super) ends: bool,
     /// It ends with `/>`.
     pub(super) closes: bool,
+    /// What its attributes say matters.
+    has_fields: bool,
     attribute: Word,
     /// What the value belongs to that is being read.
     field: Field,
@@ -45,8 +47,9 @@ enum Field {
 }
 
 impl Tag {
-    pub(super) fn new(ends: bool) -> Tag {
-        Tag { ends, ..Tag::default() }
+    /// A tag whose name begins with this letter.
+    pub(super) fn new(ends: bool, first: u8) -> Tag {
+        Tag { ends, name: Word::of(first), ..Tag::default() }
     }
 
     /// The end tag of an element's text, whose name was read.
@@ -58,9 +61,21 @@ impl Tag {
         self.at == At::Name
     }
 
-    /// Reads on; whether it is complete.
-    #[inline]
-    pub(super) fn read(&mut self, byte: u8) -> bool {
+    /// Reads on, to its end or to that of the text: how many bytes that is, and whether the tag is complete.
+    pub(super) fn read(&mut self, text: &[u8]) -> (usize, bool) {
+        let mut at = self.skip(text);
+        while let Some(&byte) = text.get(at) {
+            at += 1;
+            if self.step(byte) {
+                return (at, true);
+            }
+            at += self.skip(&text[at..]);
+        }
+        (at, false)
+    }
+
+    /// With the next letter; whether the tag is complete.
+    fn step(&mut self, byte: u8) -> bool {
         if byte == b'>' && !matches!(self.at, At::Value(1..)) {
             self.closes = self.at == At::Slash;
             if self.at == At::Attribute {
@@ -69,17 +84,58 @@ impl Tag {
             return true;
         }
         self.at = match self.at {
-            At::Name if is_blank(byte) => At::Between,
-            At::Name if byte != b'/' => {
+            At::Name if !ends_word(byte) => {
                 self.name.push(byte);
                 At::Name
             }
-            At::Name => At::Slash,
+            At::Name => {
+                self.has_fields = !self.ends && (self.name.is(b"form") || self.name.is(b"base"));
+                self.between(byte)
+            }
             At::Attribute | At::AfterAttribute => self.in_attribute(byte),
             At::BeforeValue | At::Value(_) => self.in_value(byte),
             At::Between | At::AfterValue | At::Slash => self.between(byte),
         };
         false
+    }
+
+    /// Reads what only makes a name longer, and values that nobody asks for; how many bytes that is.
+    fn skip(&mut self, text: &[u8]) -> usize {
+        match self.at {
+            At::Name => {
+                let end = until(text, ends_word);
+                self.name.extend(&text[..end]);
+                end
+            }
+            At::Attribute if !self.has_fields => self.skip_attributes(text),
+            At::Attribute => {
+                let end = until(text, ends_attribute);
+                self.attribute.extend(&text[..end]);
+                end
+            }
+            At::Value(_) if self.field != Field::Other => 0,
+            At::Value(b'"') => until(text, |byte| byte == b'"'),
+            At::Value(b'\'') => until(text, |byte| byte == b'\''),
+            At::Value(_) => until(text, |byte| is_blank(byte) || byte == b'>'),
+            _ => 0,
+        }
+    }
+
+    /// Reads attributes that nobody asks for, the first from within its name on, as far as they are written as most are.
+    fn skip_attributes(&mut self, text: &[u8]) -> usize {
+        let mut done = 0;
+        loop {
+            // Blanks behind a name are as more of it.
+            done += until(&text[done..], |byte| matches!(byte, b'=' | b'/' | b'>'));
+            let Some(value) = text[done..].strip_prefix(b"=\"") else { return done };
+            let Some(end) = value.iter().position(|byte| *byte == b'"') else { return done };
+            done += end + 3;
+            let [b' ', b'a'..=b'z', ..] = text[done..] else {
+                self.at = At::AfterValue;
+                return done;
+            };
+            done += 2;
+        }
     }
 
     fn between(&mut self, byte: u8) -> At {
@@ -95,9 +151,8 @@ impl Tag {
     }
 
     fn in_attribute(&mut self, byte: u8) -> At {
-        let ends = byte == b'=' || ends_word(byte);
         match self.at {
-            At::Attribute if !ends => {
+            At::Attribute if !ends_attribute(byte) => {
                 self.attribute.push(byte);
                 return At::Attribute;
             }
@@ -127,6 +182,7 @@ impl Tag {
     /// An attribute's name is complete. Of several with the same name the first counts.
     fn named(&mut self) {
         self.field = match self.attribute.bytes() {
+            _ if !self.has_fields => Field::Other,
             b"action" if self.action.is_none() => Field::Action,
             b"href" if self.href.is_none() => Field::Href,
             b"method" if self.method.is_none() => Field::Method,
@@ -175,6 +231,15 @@ pub(super) fn ends_word(byte: u8) -> bool {
     is_blank(byte) || matches!(byte, b'/' | b'>')
 }
 
+fn ends_attribute(byte: u8) -> bool {
+    byte == b'=' || ends_word(byte)
+}
+
+/// How many bytes stand before one that ends them.
+fn until(text: &[u8], ends: impl Fn(u8) -> bool) -> usize {
+    text.iter().position(|byte| ends(*byte)).unwrap_or(text.len())
+}
+
 /// A word in small letters, as long as those that matter.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Word {
@@ -198,6 +263,13 @@ impl Word {
             *place = byte.to_ascii_lowercase();
         }
         self.length = self.length.saturating_add(1).min(15);
+    }
+
+    /// With more letters of a name, where character references are none.
+    fn extend(&mut self, letters: &[u8]) {
+        let room = self.bytes.get_mut(usize::from(self.length)..).unwrap_or_default();
+        room.iter_mut().zip(letters).for_each(|(place, letter)| *place = letter.to_ascii_lowercase());
+        self.length = self.length.saturating_add(letters.len().min(15) as u8).min(15);
     }
 
     /// Nothing, if it is too long to matter.
