@@ -5,6 +5,7 @@
 //! field at a wrong place could end an attribute that holds markup of others.
 
 use super::mark::{Mark, Marked};
+use super::plain;
 use super::raw::{Raw, Read};
 use super::tag::{Tag, ends_word};
 
@@ -70,6 +71,12 @@ impl Scanner {
         if matches!(self.state, State::Tag) {
             let (read, complete) = self.tag.read(text);
             return (read, complete && self.tag_ends());
+        }
+        if matches!(self.state, State::Text) && !self.is_foreign() {
+            let skipped = plain::skip(text);
+            if skipped > 0 {
+                return (skipped, false);
+            }
         }
         self.step(byte);
         let until = match self.state {

@@ -11,8 +11,6 @@ pub(super) struct Tag {
     pub(super) ends: bool,
     /// It ends with `/>`.
     pub(super) closes: bool,
-    /// What its attributes say matters.
-    has_fields: bool,
     attribute: Word,
     /// What the value belongs to that is being read.
     field: Field,
@@ -88,13 +86,9 @@ impl Tag {
                 self.name.push(byte);
                 At::Name
             }
-            At::Name => {
-                self.has_fields = !self.ends && (self.name.is(b"form") || self.name.is(b"base"));
-                self.between(byte)
-            }
             At::Attribute | At::AfterAttribute => self.in_attribute(byte),
             At::BeforeValue | At::Value(_) => self.in_value(byte),
-            At::Between | At::AfterValue | At::Slash => self.between(byte),
+            At::Name | At::Between | At::AfterValue | At::Slash => self.between(byte),
         };
         false
     }
@@ -107,7 +101,6 @@ impl Tag {
                 self.name.extend(&text[..end]);
                 end
             }
-            At::Attribute if !self.has_fields => self.skip_attributes(text),
             At::Attribute => {
                 let end = until(text, ends_attribute);
                 self.attribute.extend(&text[..end]);
@@ -118,23 +111,6 @@ impl Tag {
             At::Value(b'\'') => until(text, |byte| byte == b'\''),
             At::Value(_) => until(text, |byte| is_blank(byte) || byte == b'>'),
             _ => 0,
-        }
-    }
-
-    /// Reads attributes that nobody asks for, the first from within its name on, as far as they are written as most are.
-    fn skip_attributes(&mut self, text: &[u8]) -> usize {
-        let mut done = 0;
-        loop {
-            // Blanks behind a name are as more of it.
-            done += until(&text[done..], |byte| matches!(byte, b'=' | b'/' | b'>'));
-            let Some(value) = text[done..].strip_prefix(b"=\"") else { return done };
-            let Some(end) = value.iter().position(|byte| *byte == b'"') else { return done };
-            done += end + 3;
-            let [b' ', b'a'..=b'z', ..] = text[done..] else {
-                self.at = At::AfterValue;
-                return done;
-            };
-            done += 2;
         }
     }
 
@@ -182,7 +158,6 @@ impl Tag {
     /// An attribute's name is complete. Of several with the same name the first counts.
     fn named(&mut self) {
         self.field = match self.attribute.bytes() {
-            _ if !self.has_fields => Field::Other,
             b"action" if self.action.is_none() => Field::Action,
             b"href" if self.href.is_none() => Field::Href,
             b"method" if self.method.is_none() => Field::Method,
