@@ -250,29 +250,29 @@ impl Hit {
     ///
     /// Our tokens need no encoding, so they are looked for as they stand.
     pub(crate) fn token(&self) -> Option<&str> {
-        let token = self.from_token().filter(|_| !self.disowned)?;
+        let token = self.token_and_more().filter(|_| !self.disowned)?;
         // All letters at once, without an early end: compilers look at many in one instruction.
         let more = token.bytes().fold(false, |any, byte| any | (byte == b'&'));
         if more { token.split('&').next() } else { Some(token) }
     }
 
     /// The same, perhaps with what stands behind it.
-    fn from_token(&self) -> Option<&str> {
+    fn token_and_more(&self) -> Option<&str> {
         let of_body = match &self.fields {
             Fields::None => None,
-            Fields::Urlencoded => str::from_utf8(&self.body).ok().and_then(from_token),
+            Fields::Urlencoded => str::from_utf8(&self.body).ok().and_then(token_and_more),
             #[cfg(feature = "multipart")]
             Fields::Multipart(sent) => {
                 sent.fields.iter().find(|(name, _)| name == step::PARAM).map(|(_, value)| &**value)
             }
         };
-        of_body.or_else(|| from_token(self.query()))
+        of_body.or_else(|| token_and_more(self.query()))
     }
 
     /// Whether it comes from a form that a session of another label has printed.
     pub(crate) fn is_of_another(&self, label: u64) -> bool {
         // Of most tokens it is not asked where they end.
-        self.from_token().is_some_and(step::may_be_printed)
+        self.token_and_more().is_some_and(step::may_be_printed)
             && self.token().is_some_and(|token| step::is_of_another(token, label))
     }
 
@@ -387,7 +387,7 @@ impl Hit {
 }
 
 #[inline]
-fn from_token(pairs: &str) -> Option<&str> {
+fn token_and_more(pairs: &str) -> Option<&str> {
     // Mostly it stands first: links of ours begin with it.
     let own = concat!(step::param!(), "=");
     let first = pairs.strip_prefix(own);
