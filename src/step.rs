@@ -315,15 +315,18 @@ impl Seal {
     }
 }
 
+/// Whether a token may be that of a form that was printed: told by one digit, the first of the part's last byte.
+pub(crate) fn may_be_printed(wire: &str) -> bool {
+    wire.as_bytes().get(2 * (HEAD - SERIAL) - 2).is_some_and(|digit| *digit >= b'8')
+}
+
 /// Whether a token says that it belongs to a form that was printed by a session of another label. What says so was not
 /// checked, and need not be: it is treated as none.
 pub(crate) fn is_of_another(wire: &str, label: u64) -> bool {
-    let (head, tail) = (2 * (HEAD - SERIAL), 2 * TAG);
-    // The first digit of the part's last byte.
-    if wire.as_bytes().get(head - 2).is_none_or(|digit| *digit < b'8') {
+    if !may_be_printed(wire) {
         return false;
     }
-    let value = wire.len().checked_sub(tail).and_then(|end| wire.get(head..end));
+    let value = wire.len().checked_sub(2 * TAG).and_then(|end| wire.get(2 * (HEAD - SERIAL)..end));
     // A number of 32 bits has 5 bytes at most.
     let value = value.filter(|value| value.len() <= 10).and_then(|value| const_hex::decode(value).ok());
     let claimed = value.and_then(|value| minicbor_serde::from_slice::<u32>(&value).ok());
@@ -357,6 +360,7 @@ impl Token {
     }
 
     /// The value behind the link, in CBOR.
+    #[inline]
     pub(crate) fn value_bytes(&self) -> &[u8] {
         let (bytes, scope) = (self.bytes.as_ref(), if self.scope == 0 { 0 } else { SCOPE });
         &bytes[HEAD + scope..bytes.len() - TAG]

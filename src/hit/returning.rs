@@ -10,7 +10,9 @@ impl Hit {
     /// Whether to look closer: links and forms of our own begin with a token.
     #[inline]
     pub(crate) fn may_be_return(&self) -> bool {
-        self.pass.is_some() || may_carry(self.query()) || self.is_urlencoded() && may_carry(self.form())
+        self.pass.is_some()
+            || may_carry(self.query().as_bytes())
+            || self.is_urlencoded() && may_carry(&self.body)
     }
 
     /// What looks like a capability, and the parameter that it stands in.
@@ -59,10 +61,10 @@ impl Hit {
     }
 }
 
-fn may_carry(text: &str) -> bool {
-    !text.is_empty()
-        && !text.starts_with(concat!(step::param!(), "="))
-        && (text.contains("_r=") || text.contains("state="))
+fn may_carry(pairs: &[u8]) -> bool {
+    let names = |name: &[u8]| [PARAM, STATE].iter().any(|ours| name.ends_with(ours.as_bytes()));
+    !pairs.starts_with(concat!(step::param!(), "=").as_bytes())
+        && pairs.iter().enumerate().any(|(at, byte)| *byte == b'=' && names(&pairs[..at]))
 }
 
 /// The first of this name. Other sites may write it in their own way.

@@ -288,12 +288,12 @@ impl Request {
         let in_part = parts::here().inspect(|scope| scope.went_on()).is_some();
         let kept = {
             let mut state = session.queue.lock();
-            if let Some(extra) = state.peek_extra().filter(|_| !in_part) {
-                extra.preface = None;
-                hit.reply.out = std::mem::take(&mut extra.between);
-            }
             if let Some(extra) = state.peek_extra() {
                 extra.old_pages = None;
+                if !in_part {
+                    extra.preface = None;
+                    hit.reply.out = std::mem::take(&mut extra.between);
+                }
             }
             state.tidy();
             let Talk { current, step, applied, way, .. } = &mut state.talk;

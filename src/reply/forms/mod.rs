@@ -7,6 +7,7 @@
 pub(crate) mod fuzz;
 mod leads;
 mod mark;
+mod plain;
 mod raw;
 mod scanner;
 mod tag;

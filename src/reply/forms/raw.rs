@@ -2,9 +2,6 @@
 
 use super::tag::{Word, ends_word};
 
-const RAW: [&[u8]; 8] =
-    [b"iframe", b"noembed", b"noframes", b"script", b"style", b"textarea", b"title", b"xmp"];
-
 /// The text of one element.
 #[derive(Default)]
 pub(super) struct Raw {
@@ -43,7 +40,10 @@ pub(super) enum Read {
 
 impl Raw {
     pub(super) fn is(name: &[u8]) -> bool {
-        RAW.contains(&name)
+        matches!(
+            name,
+            b"iframe" | b"noembed" | b"noframes" | b"script" | b"style" | b"textarea" | b"title" | b"xmp"
+        )
     }
 
     pub(super) fn of(element: Word) -> Raw {

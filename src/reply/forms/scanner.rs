@@ -5,6 +5,7 @@
 //! field at a wrong place could end an attribute that holds markup of others.
 
 use super::mark::{Mark, Marked};
+use super::plain;
 use super::raw::{Raw, Read};
 use super::tag::{Tag, ends_word};
 
@@ -51,34 +52,42 @@ impl Scanner {
     pub(crate) fn read(&mut self, text: &[u8], mut found: impl FnMut(usize)) {
         let mut at = 0;
         while let Some(&byte) = text.get(at) {
-            at += 1;
+            // In `noscript` each letter is looked at.
+            let end = if self.noscript.is_some() { at + 1 } else { text.len() };
             if self.noscript.is_some() {
                 self.watch(byte);
             }
-            // Most letters that are not skipped are within tags.
-            if matches!(self.state, State::Tag) {
-                if self.in_tag(byte) {
-                    found(at);
-                }
-            } else {
-                self.step(byte);
-                at += self.skip(&text[at..]);
+            let (read, form) = self.advance(byte, &text[at..end]);
+            at += read;
+            if form {
+                found(at);
             }
         }
     }
 
-    /// Bytes that change nothing.
-    fn skip(&self, text: &[u8]) -> usize {
+    /// Reads the next letter, `byte`, and what of `text` is like it: how many bytes that is, and whether a form's start tag
+    /// ends there.
+    fn advance(&mut self, byte: u8, text: &[u8]) -> (usize, bool) {
+        if matches!(self.state, State::Tag) {
+            let (read, complete) = self.tag.read(text);
+            return (read, complete && self.tag_ends());
+        }
+        if matches!(self.state, State::Text) && !self.is_foreign() {
+            let skipped = plain::skip(text);
+            if skipped > 0 {
+                return (skipped, false);
+            }
+        }
+        self.step(byte);
         let until = match self.state {
-            State::Lost => return text.len(),
-            _ if self.noscript.is_some() => None,
+            State::Lost => return (text.len(), false),
             State::Text => Some(b'<'),
             State::Mark(mark) => mark.skips_to(),
             State::Raw => self.raw.skips_to(),
             State::Tag | State::Open | State::EndOpen => None,
         };
-        let found = |until| text.iter().position(|byte| *byte == until).unwrap_or(text.len());
-        until.map_or(0, found)
+        let skipped = until.map_or(0, |until| text[1..].iter().take_while(|byte| **byte != until).count());
+        (1 + skipped, false)
     }
 
     /// With the next letter, where it is not within a tag.
@@ -90,8 +99,7 @@ impl Scanner {
             (State::Open, b'?') => State::Mark(Mark::Bogus),
             (State::Open, b'/') => State::EndOpen,
             (State::Open | State::EndOpen, b'a'..=b'z' | b'A'..=b'Z') => {
-                self.tag = Tag::new(matches!(self.state, State::EndOpen));
-                self.tag.read(byte);
+                self.tag = Tag::new(matches!(self.state, State::EndOpen), byte);
                 State::Tag
             }
             (State::EndOpen, b'>') | (State::Text | State::Open, _) => State::Text,
@@ -109,8 +117,10 @@ impl Scanner {
     fn in_raw(&mut self, byte: u8) {
         match self.raw.read(byte) {
             Read::Over => {
-                self.tag = Tag::end_of(self.raw.element);
-                self.in_tag(byte);
+                (self.tag, self.state) = (Tag::end_of(self.raw.element), State::Tag);
+                if self.tag.read(&[byte]).1 {
+                    self.tag_ends();
+                }
             }
             // In SVG and in lists to select from it may be no text.
             Read::Markup if self.is_foreign() || self.select => self.state = State::Lost,
@@ -118,13 +128,8 @@ impl Scanner {
         }
     }
 
-    /// Whether a form's start tag ends here.
-    #[inline]
-    fn in_tag(&mut self, byte: u8) -> bool {
-        if !self.tag.read(byte) {
-            self.state = State::Tag;
-            return false;
-        }
+    /// A tag is complete; whether it is the start tag of a form that gets a token.
+    fn tag_ends(&mut self) -> bool {
         self.state = State::Text;
         let name = self.tag.name;
         if self.tag.ends { self.ended(name.bytes()) } else { self.began(name.bytes()) }

@@ -45,8 +45,9 @@ enum Field {
 }
 
 impl Tag {
-    pub(super) fn new(ends: bool) -> Tag {
-        Tag { ends, ..Tag::default() }
+    /// A tag whose name begins with this letter.
+    pub(super) fn new(ends: bool, first: u8) -> Tag {
+        Tag { ends, name: Word::of(first), ..Tag::default() }
     }
 
     /// The end tag of an element's text, whose name was read.
@@ -58,9 +59,21 @@ impl Tag {
         self.at == At::Name
     }
 
-    /// Reads on; whether it is complete.
-    #[inline]
-    pub(super) fn read(&mut self, byte: u8) -> bool {
+    /// Reads on, to its end or to that of the text: how many bytes that is, and whether the tag is complete.
+    pub(super) fn read(&mut self, text: &[u8]) -> (usize, bool) {
+        let mut at = self.skip(text);
+        while let Some(&byte) = text.get(at) {
+            at += 1;
+            if self.step(byte) {
+                return (at, true);
+            }
+            at += self.skip(&text[at..]);
+        }
+        (at, false)
+    }
+
+    /// With the next letter; whether the tag is complete.
+    fn step(&mut self, byte: u8) -> bool {
         if byte == b'>' && !matches!(self.at, At::Value(1..)) {
             self.closes = self.at == At::Slash;
             if self.at == At::Attribute {
@@ -69,17 +82,36 @@ impl Tag {
             return true;
         }
         self.at = match self.at {
-            At::Name if is_blank(byte) => At::Between,
-            At::Name if byte != b'/' => {
+            At::Name if !ends_word(byte) => {
                 self.name.push(byte);
                 At::Name
             }
-            At::Name => At::Slash,
             At::Attribute | At::AfterAttribute => self.in_attribute(byte),
             At::BeforeValue | At::Value(_) => self.in_value(byte),
-            At::Between | At::AfterValue | At::Slash => self.between(byte),
+            At::Name | At::Between | At::AfterValue | At::Slash => self.between(byte),
         };
         false
+    }
+
+    /// Reads what only makes a name longer, and values that nobody asks for; how many bytes that is.
+    fn skip(&mut self, text: &[u8]) -> usize {
+        match self.at {
+            At::Name => {
+                let end = until(text, ends_word);
+                self.name.extend(&text[..end]);
+                end
+            }
+            At::Attribute => {
+                let end = until(text, ends_attribute);
+                self.attribute.extend(&text[..end]);
+                end
+            }
+            At::Value(_) if self.field != Field::Other => 0,
+            At::Value(b'"') => until(text, |byte| byte == b'"'),
+            At::Value(b'\'') => until(text, |byte| byte == b'\''),
+            At::Value(_) => until(text, |byte| is_blank(byte) || byte == b'>'),
+            _ => 0,
+        }
     }
 
     fn between(&mut self, byte: u8) -> At {
@@ -95,9 +127,8 @@ impl Tag {
     }
 
     fn in_attribute(&mut self, byte: u8) -> At {
-        let ends = byte == b'=' || ends_word(byte);
         match self.at {
-            At::Attribute if !ends => {
+            At::Attribute if !ends_attribute(byte) => {
                 self.attribute.push(byte);
                 return At::Attribute;
             }
@@ -175,6 +206,15 @@ pub(super) fn ends_word(byte: u8) -> bool {
     is_blank(byte) || matches!(byte, b'/' | b'>')
 }
 
+fn ends_attribute(byte: u8) -> bool {
+    byte == b'=' || ends_word(byte)
+}
+
+/// How many bytes stand before one that ends them.
+fn until(text: &[u8], ends: impl Fn(u8) -> bool) -> usize {
+    text.iter().position(|byte| ends(*byte)).unwrap_or(text.len())
+}
+
 /// A word in small letters, as long as those that matter.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Word {
@@ -198,6 +238,13 @@ impl Word {
             *place = byte.to_ascii_lowercase();
         }
         self.length = self.length.saturating_add(1).min(15);
+    }
+
+    /// With more letters of a name, where character references are none.
+    fn extend(&mut self, letters: &[u8]) {
+        let room = self.bytes.get_mut(usize::from(self.length)..).unwrap_or_default();
+        room.iter_mut().zip(letters).for_each(|(place, letter)| *place = letter.to_ascii_lowercase());
+        self.length = self.length.saturating_add(letters.len().min(15) as u8).min(15);
     }
 
     /// Nothing, if it is too long to matter.

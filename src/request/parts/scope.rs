@@ -43,8 +43,8 @@ pub(super) fn within<R>(scope: &Arc<Scope>, code: impl FnOnce() -> R) -> R {
 }
 
 /// While it is there, no part is polled: a session that is run by the code of another one's part is not in that part.
-pub(crate) fn apart() -> impl Drop {
-    Before(HERE.replace(None))
+pub(crate) fn apart() -> Option<impl Drop> {
+    HERE.take().map(|part| Before(Some(part)))
 }
 
 /// What was, given back also if what runs meanwhile panics.

@@ -70,6 +70,9 @@ fn what_is_no_form_gets_none() {
         "<p title=<form><form>|",
         "&lt;form> <%form> <?form <form> ?><form>|",
         "<form\0>",
+        "<p a=\"<form>\" b=\"<form>\" c='<form>' d=\"<form>\"e=\"<form>\" f g=\"<form>\"><form>|",
+        "<p a=\"1\" =\"<form>\"><p a=\"1\" b/=\"<form>\"><p a = \"<form>\" /b=\"<form>\">",
+        "<p a=\"1\" b=\"'<form>\" c='\"<form>' ><p a=\"1\">\"<form>|",
         "<image x='<form>'>",
     ]);
 }
@@ -203,7 +206,7 @@ fn pages_without_forms_are_told_at_a_glance() {
 }
 
 /// What pages are made of, and what is hard to read in them.
-pub(super) const PARTS: [&str; 67] = [
+pub(super) const PARTS: [&str; 69] = [
     "<form>",
     "<FORM method=post>",
     "<form action=/a>",
@@ -241,6 +244,8 @@ pub(super) const PARTS: [&str; 67] = [
     "<p title=\"",
     "<p title='",
     "<p a=b ",
+    "\" b=\"",
+    "<p a=\"<form>\" b=\">\" c>",
     "<div>",
     "</div>",
     "<script>",
