@@ -67,6 +67,9 @@ pub use step::OldPages;
 /// The guides' programs are compiled and run.
 #[cfg(doctest)]
 mod guides {
+    #[cfg(feature = "sqlite")]
+    #[doc = include_str!("../docs/back-button.md")]
+    mod back_button {}
     #[doc = include_str!("../docs/deploying.md")]
     mod deploying {}
     #[cfg(feature = "sqlite")]

@@ -1,7 +1,7 @@
 //! Starts the library's own servers on the bench's runtime, with the caps raised that a million sessions would meet.
 //!
 //! The caps' checks stay on; nothing else differs from what a user gets by default. With `JOURNAL` in the environment
-//! the sessions are journaled in the file it names.
+//! the sessions are journaled in the file it names; with `BRANCHES`, at most so many branches of each are in memory.
 
 use continuity::Sqlite;
 use continuity::prelude::*;
@@ -31,4 +31,6 @@ fn raise(limits: &mut Limits) {
     limits.sessions = SESSIONS;
     limits.newborns = SESSIONS;
     limits.newborns_per_address = SESSIONS;
+    let branches = std::env::var("BRANCHES").ok().and_then(|number| number.parse().ok());
+    limits.branches = branches.unwrap_or(limits.branches);
 }

@@ -19,6 +19,7 @@ Commands:
   crowd                  what a million waiting sessions cost those who are active
   journal                requests/s with a journal, against the same server without one
   rebuild                parked sessions rebuilt per second from a journal
+  branch                 answers to old pages, and two tabs of a session in turn
   all                    all of them; writes bench/report.json into the target folder
   chart [REPORT] OUT     draws a report as an SVG
 
@@ -27,10 +28,10 @@ Options:
   --quick                short runs and small counts, to see that it works
   --seconds S            length of one server's part of a round (throughput, crowd, journal)
   --rounds R             rounds, of which the median is taken (throughput, create, crowd,
-                         journal, rebuild)
+                         journal, rebuild, branch)
   --sessions N           sessions to create (memory, create, crowd)
-  --connections N        keep-alive connections (64); not of journal (64 and 256) and rebuild (8)
-  --parked N             parked sessions to rebuild (2000)
+  --connections N        keep-alive connections (64); not of journal (64 and 256), rebuild (8), branch (1 and 8)
+  --parked N             parked sessions (rebuild, branch; 2000)
   --journal-dir DIR      where journals lie, on a disk; beside the report if not given
   -h, --help             this text
 
@@ -77,6 +78,7 @@ pub(crate) enum Command {
     Crowd,
     Journal,
     Rebuild,
+    Branch,
     All,
     Chart { report: Option<PathBuf>, out: PathBuf },
 }
@@ -121,6 +123,7 @@ fn command(words: &[String]) -> Result<Command, lexopt::Error> {
         ["crowd"] => Command::Crowd,
         ["journal"] => Command::Journal,
         ["rebuild"] => Command::Rebuild,
+        ["branch"] => Command::Branch,
         ["all"] => Command::All,
         ["chart", out] => Command::Chart { report: None, out: out.into() },
         ["chart", report, out] => Command::Chart { report: Some(report.into()), out: out.into() },

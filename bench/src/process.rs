@@ -25,6 +25,8 @@ pub(crate) struct Journaled<'a> {
     pub(crate) path: &'a Path,
     /// Where it listens, 0 is any free port: who visits it again after a restart has a cookie with the port in its name.
     pub(crate) port: u16,
+    /// Branches of a session that it keeps in memory, if not as many as by default.
+    pub(crate) branches: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -48,8 +50,14 @@ impl Server {
             None => Command::new(&path),
         };
         let port = journal.map_or(0, |journal| journal.port);
-        command.env("PORT", port.to_string()).env("BODY_LEN", hello.body.to_string()).env_remove("JOURNAL");
+        command
+            .env("PORT", port.to_string())
+            .env("BODY_LEN", hello.body.to_string())
+            .env_remove("JOURNAL")
+            .env_remove("BRANCHES");
         command.envs(journal.map(|journal| ("JOURNAL", journal.path)));
+        let branches = journal.and_then(|journal| journal.branches);
+        command.envs(branches.map(|branches| ("BRANCHES", branches.to_string())));
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

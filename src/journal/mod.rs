@@ -16,6 +16,7 @@ mod hits;
 pub(crate) mod inside;
 mod last_page;
 mod parking;
+mod reading;
 pub(crate) mod rebuilding;
 mod record;
 pub(crate) mod recording;
@@ -80,6 +81,8 @@ pub(crate) struct Journal {
     writer: Writer,
     /// Sessions of the journal that are in memory.
     present: Mutex<HashMap<u64, Weak<Session>>>,
+    /// Sessions that hits are looked up for: how many do, and whether it has left memory meanwhile.
+    reading: Mutex<HashMap<u64, (u32, bool)>>,
     /// Sessions that were woken by themselves, and whose visitor's id is not known.
     woken: Mutex<Vec<Arc<Session>>>,
     /// As many sessions as may be rebuilt at once; and where each is noted meanwhile.
@@ -111,6 +114,7 @@ impl Journal {
             writer: Writer::start(store.clone(), limits),
             store,
             present: Mutex::default(),
+            reading: Mutex::default(),
             woken: Mutex::default(),
             places: Semaphore::new(SLOTS),
             slots: Mutex::new((0..SLOTS).collect()),
@@ -185,7 +189,13 @@ impl Journal {
         let mut present = self.present();
         if present.get(&session.serial).is_some_and(|there| std::ptr::eq(there.as_ptr(), session)) {
             present.remove(&session.serial);
+            // What others have read of it may not be all.
+            self.reading().get_mut(&session.serial).into_iter().for_each(|(_, left)| *left = true);
         }
+    }
+
+    fn reading(&self) -> MutexGuard<'_, HashMap<u64, (u32, bool)>> {
+        self.reading.lock().expect("no code panics while it holds the sessions that are read")
     }
 }
 

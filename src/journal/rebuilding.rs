@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::reading::Reading;
 use super::store::{Change, Fault, Found, Head, SLOTS, State, StoreError};
 use super::tape::{Met, Tape};
 use super::{Journal, Submission, hits, inside};
@@ -61,9 +62,9 @@ impl Core {
                     return self.busy(recall.hit, UNREACHABLE);
                 }
             };
-            let Some((id, head, wound)) = found.session else { return self.start_after(recall, found) };
+            let Some((id, head, read)) = found.session else { return self.start_after(recall, found) };
             recall.hit.set_own(id != VisitorId::NOBODY);
-            match self.resume(id, &head, wound, recall.flow) {
+            match self.resume(id, &head, read, recall.flow) {
                 Ok(Some(session)) => return self.deliver(&session, recall.hit),
                 // It is just leaving: when all is written it can come back.
                 Ok(None) => journal.barrier().await,
@@ -80,17 +81,17 @@ impl Core {
             return Ok(place);
         }
         for id in &recall.ids {
-            let (found, wound) = self.find(*id, recall.label).await?;
-            match found.session {
-                Some(head) if head.state == State::Live => {
-                    place.session = Some((*id, head, wound));
+            let (found, read) = self.find(*id, recall.label).await?;
+            match (found.session, read) {
+                (Some(head), Some(read)) => {
+                    place.session = Some((*id, head, read));
                     return Ok(place);
                 }
-                Some(head) => {
+                (Some(head), None) => {
                     place.lost |= head.state == State::Quarantined;
                     place.over = Some((*id, head));
                 }
-                None => {}
+                (None, _) => {}
             }
             if found.known {
                 place.visitor = place.visitor.or(Some(*id));
@@ -104,7 +105,7 @@ impl Core {
         self: &Arc<Self>,
         serial: u64,
         recall: &Recall,
-    ) -> Result<Option<(VisitorId, Head, Option<Wound>)>, StoreError> {
+    ) -> Result<Option<(VisitorId, Head, Read)>, StoreError> {
         let core = self.clone();
         let head = blocking(move || core.journal().store.head(serial)).await?;
         let mount = self.flow(recall.flow).mount();
@@ -112,7 +113,7 @@ impl Core {
         Ok(live.map(|head| {
             let is_theirs = |id: &VisitorId| self.journal().visitor(*id) == head.visitor;
             let theirs = recall.ids.iter().copied().find(is_theirs).filter(|_| head.label == recall.label);
-            (theirs.unwrap_or(VisitorId::NOBODY), head, None)
+            (theirs.unwrap_or(VisitorId::NOBODY), head, (None, Reading::begin(self, serial)))
         }))
     }
 
@@ -128,6 +129,12 @@ impl Core {
             return self.tell_lost(hit);
         } else if hit.token().is_some() {
             if let Some((visitor, head)) = place.over {
+                // It may have ended just now: then its last page is kept.
+                if let Some(session) = self.table.lingering(visitor, label)
+                    && session.serial == head.session
+                {
+                    return self.deliver(&session, hit);
+                }
                 let core = self.clone();
                 self.runtime.spawn(async move { core.repeat_end(visitor, head, flow, hit).await });
                 return;
@@ -143,20 +150,17 @@ impl Core {
         self: &Arc<Self>,
         id: VisitorId,
         head: &Head,
-        wound: Option<Wound>,
+        (wound, reading): Read,
         flow: u16,
     ) -> Result<Option<Arc<Session>>, Full> {
         let journal = self.journal();
         let mut present = journal.present();
         if let Some(session) = present.get(&head.session).and_then(std::sync::Weak::upgrade) {
             drop(present);
-            if session.queue.lock().has_ended() {
-                return Ok(None);
-            }
-            if session.visitor() == VisitorId::NOBODY && id != VisitorId::NOBODY {
-                self.table.adopt(&session, id, self)?;
-            }
-            return Ok(Some(session));
+            return self.join(session, id);
+        }
+        if reading.is_outdated() {
+            return Ok(None);
         }
         let session = Session::parked(self.clone(), id, head.label, head.session, flow);
         present.insert(head.session, Arc::downgrade(&session));
@@ -176,6 +180,17 @@ impl Core {
             return Ok(());
         }
         self.table.adopt(session, id, self)
+    }
+
+    /// A session that is in memory; `None` if it is just leaving.
+    fn join(self: &Arc<Self>, session: Arc<Session>, id: VisitorId) -> Result<Option<Arc<Session>>, Full> {
+        if session.queue.lock().has_ended() {
+            return Ok(None);
+        }
+        if session.visitor() == VisitorId::NOBODY && id != VisitorId::NOBODY {
+            self.table.adopt(&session, id, self)?;
+        }
+        Ok(Some(session))
     }
 
     /// Rebuilds a session that nobody has asked for.
@@ -296,14 +311,18 @@ impl Core {
     }
 
     /// What is known of a visitor; and of a session that is not in memory its tape, while we are there.
-    async fn find(self: &Arc<Self>, id: VisitorId, label: u64) -> Result<(Found, Option<Wound>), StoreError> {
+    async fn find(self: &Arc<Self>, id: VisitorId, label: u64) -> Result<(Found, Option<Read>), StoreError> {
         let core = self.clone();
         blocking(move || {
             let journal = core.journal();
             let found = journal.store.find(&journal.visitor(id), label)?;
-            let parked = found.session.as_ref().filter(|head| head.state == State::Live);
-            let wound = parked.filter(|head| !journal.has(head.session)).map(|head| journal.wind(head));
-            Ok((found, wound))
+            let live = found.session.as_ref().filter(|head| head.state == State::Live);
+            let read = live.map(|head| {
+                let reading = Reading::begin(&core, head.session);
+                let wound = (!journal.has(head.session)).then(|| journal.wind(head));
+                (wound, reading)
+            });
+            Ok((found, read))
         })
         .await
     }
@@ -321,9 +340,12 @@ impl Core {
 /// The tape of a session that is to be rebuilt, with its first hit.
 pub(super) type Wound = Result<(Tape, Box<super::Taken>), StoreError>;
 
+/// What was read of a session, while it is.
+type Read = (Option<Wound>, Reading);
+
 /// What was found of a visitor.
 struct Place {
-    session: Option<(VisitorId, Head, Option<Wound>)>,
+    session: Option<(VisitorId, Head, Read)>,
     /// There was a session, and it is over.
     over: Option<(VisitorId, Head)>,
     /// It could not be rebuilt.

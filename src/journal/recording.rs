@@ -182,8 +182,10 @@ impl Session {
     /// Nobody goes back behind this.
     pub(crate) fn commit(self: &Arc<Self>) {
         self.seal_hit();
-        self.tape(Tape::commit);
-        self.bury_branches();
+        // What is replayed was done long ago: there may be a branch to go back to.
+        if self.tape(Tape::commit) == Some(true) {
+            self.bury_branches();
+        }
     }
 
     /// The session can be rebuilt from here, with this state and the hit in hand.

@@ -37,6 +37,8 @@ pub(crate) struct Branches {
     wish: Option<Wish>,
     /// Where the session goes back to if it takes nothing where it was brought.
     pub(super) back: Option<Branch>,
+    /// What the branches share, for the way back: a replay begins with what was shared then.
+    shared: Option<Vec<(String, Vec<u8>)>>,
     /// An old page is looked for: what is made again meanwhile is for who asked for it.
     pub(super) seeks: bool,
     pub(super) made: Option<Arc<Kept>>,
@@ -122,10 +124,16 @@ impl Session {
         self.queue.run_on();
         let session = self.clone();
         self.core.runtime.spawn(async move {
-            let wish = session.branches(|branches| branches.wish.take()).flatten();
+            let (wish, away) = session
+                .branches(|branches| (branches.wish.take(), branches.back.is_some()))
+                .unwrap_or_default();
             match wish {
-                Some(wish) => session.go(task, wish).await,
-                None => session.go_back_to(Some(task), None),
+                Some(wish) if !away => session.go(task, wish).await,
+                // The answer before it was none here: what this one is to the page where the session was is seen there.
+                wish => {
+                    wish.into_iter().for_each(|wish| session.queue.lock().put_first(wish.hit));
+                    session.go_back_to(Some(task), None);
+                }
             }
         });
     }
@@ -180,8 +188,10 @@ impl Session {
     fn wait_for(&self, back: Branch, mut hit: Box<Hit>) {
         hit.told = true;
         let mut state = self.queue.lock();
-        let branches = state.extra().branches.get_or_insert_default();
-        (branches.back, branches.seeks) = (Some(back), true);
+        let extra = state.extra();
+        let branches = extra.branches.get_or_insert_default();
+        debug_assert!(branches.back.is_none(), "who is away goes back first");
+        (branches.back, branches.seeks, branches.shared) = (Some(back), true, Some(extra.shared.clone()));
         state.put_first(hit);
     }
 
@@ -291,6 +301,8 @@ impl Session {
         let top = back.tape.top;
         self.branches(|branches| (branches.seeks, branches.made) = (false, None));
         let task = self.take_up(back, (next, top));
+        let shared = self.branches(|branches| branches.shared.take()).flatten();
+        shared.into_iter().for_each(|shared| self.queue.lock().extra().shared = shared);
         match here {
             Some(branch) if branch.talk.step != step && branch.is_worth_keeping(effects) => {
                 self.keep_aside(branch);
@@ -374,7 +386,7 @@ impl Session {
 impl Branches {
     /// The session stays where it was brought. Gives back the branch that it has left.
     fn arrive(&mut self) -> Option<Branch> {
-        (self.seeks, self.made) = (false, None);
+        (self.seeks, self.made, self.shared) = (false, None, None);
         self.back.take()
     }
 }

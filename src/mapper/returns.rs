@@ -283,7 +283,13 @@ mod tests {
         // A value as long as it takes.
         for length in 0..24 {
             token.clear();
-            seal.seal((1, 2, 0), &"x".repeat(length), 1024, &mut token).expect("small");
+            seal.seal(
+                crate::step::Place { serial: 1, step: 2, part: 0, scope: 0 },
+                &"x".repeat(length),
+                1024,
+                &mut token,
+            )
+            .expect("small");
             assert_eq!(returns.open(&token), None);
         }
     }

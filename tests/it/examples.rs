@@ -535,6 +535,73 @@ async fn survey_asks_one_question_a_day() {
     browser.shows("How was the tea? 5").shows("How was your day? 1");
 }
 
+#[tokio::test]
+async fn tabs_draws_all_branches_and_marks_where_one_stands() {
+    let mut one = Browser::journaled(tabs::tabs);
+    one.get("/").await.shows("Page 1").shows("1 the door ← you are here");
+    one.follow("left").await.follow("left").await.shows("1 the door 2 left 3 left ← you are here");
+    one.back().shows("2 left ← you are here");
+    let mut two = one.new_tab();
+    two.get(&one.href("right"))
+        .await
+        .shows("Page 4")
+        .shows("1 the door 2 left 3 left 4 right ← you are here");
+    one.forward().follow("straight on").await;
+    one.shows("1 the door 2 left 3 left 5 straight on ← you are here 4 right");
+    two.shows_not("5 straight on");
+    two.follow("Look again").await.shows("1 the door 2 left 3 left 5 straight on 4 right ← you are here");
+    two.reload().await.shows("4 right ← you are here");
+}
+
+#[tokio::test]
+async fn tabs_ends_when_its_tree_is_large() {
+    let mut browser = Browser::new(tabs::tabs);
+    browser.get("/").await;
+    for _ in 0..98 {
+        browser.follow("left").await.shows("you are here");
+    }
+    browser.follow("left").await.shows("That is a large tree.");
+    browser.follow("Plant another one").await.shows("1 the door ← you are here").shows_not("2 left");
+}
+
+#[tokio::test]
+async fn hotel_books_what_stands_on_the_page_and_then_no_more() {
+    let mut list = Browser::journaled(hotel::hotel);
+    list.get("/").await.fill("nights", 40).submit().await.shows("1 to 14 nights, please");
+    list.fill("town", "Porto").fill("nights", 3).submit().await.shows("Hotels in Porto");
+    list.follow("Search again").await.fill("town", "Lisbon").submit().await.shows("Hotels in Lisbon");
+    let (mut one, mut two) = (list.new_tab(), list.new_tab());
+    one.get(&list.href("Miramar")).await.shows("3 nights cost 285.");
+    two.get(&list.href("Avenida")).await.shows("3 nights cost 360.");
+    one.click("Book").await.shows("You booked Miramar").shows("3 nights in Lisbon").shows_not("Avenida");
+    let booked = one.text();
+    one.reload().await;
+    assert_eq!(one.text(), booked, "a repeat books nothing");
+    two.click("Book").await.status(410).shows("going back does not change it");
+    two.follow("Go on").await.shows("You booked Miramar");
+    list.follow("Avenida").await.status(410);
+    two.follow("Another trip")
+        .await
+        .fill("town", "Porto")
+        .submit()
+        .await
+        .follow("Ribeira")
+        .await
+        .click("Book")
+        .await;
+    two.shows("You booked Ribeira").shows("3 nights in Porto");
+}
+
+#[tokio::test]
+async fn hotel_without_a_journal_books_nothing_that_is_not_on_the_page() {
+    let mut list = Browser::new(hotel::hotel);
+    list.get("/").await.submit().await;
+    let (mut one, mut two) = (list.new_tab(), list.new_tab());
+    one.get(&list.href("Miramar")).await.shows("Miramar, Lisbon");
+    two.get(&list.href("Avenida")).await.shows("older page").shows("Miramar, Lisbon");
+    two.click("Book").await.shows("You booked Miramar");
+}
+
 #[tokio::test(start_paused = true)]
 async fn gallery_leads_to_each_example_and_its_source() {
     let mut browser = Browser::of(gallery::server());

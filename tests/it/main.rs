@@ -3,6 +3,8 @@
 //! Tests of the contract are named by its line (`line_03_…`), those of its reliability by their number (`r11_…`).
 
 mod back;
+mod back_model;
+mod back_table;
 mod bare;
 mod built_in;
 mod cancel;
@@ -10,6 +12,7 @@ mod choices;
 mod clocks;
 #[cfg(feature = "compression")]
 mod compression;
+mod depth;
 mod ending;
 mod examples;
 mod failing;

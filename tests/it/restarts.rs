@@ -326,6 +326,34 @@ async fn line_18_survey_goes_on() {
     ada.again().follow("Is it there?").await.shows("Days so far: 20").shows("How did you sleep? 4 5");
 }
 
+#[tokio::test]
+async fn line_13_tabs_goes_on() {
+    let mut ada = visit(|| tabs::tabs);
+    ada.browser.get("/").await.follow("left").await.shows("2 left ← you are here");
+    ada.again().follow("right").await.shows("1 the door 2 left 3 right ← you are here");
+    ada.again().back().follow("straight on").await.shows("2 left 3 right 4 straight on ← you are here");
+    ada.again().back().back().follow("right").await;
+    ada.browser.shows("1 the door 2 left 3 right 4 straight on 5 right ← you are here");
+    ada.again().reload().await.shows("5 right ← you are here");
+}
+
+#[tokio::test]
+async fn line_13_hotel_goes_on() {
+    let mut ada = visit(|| hotel::hotel);
+    ada.browser.get("/").await.submit().await.shows("Hotels in Lisbon");
+    let mut tab = ada.browser.new_tab();
+    tab.get(&ada.browser.href("Avenida")).await.shows("Avenida, Lisbon");
+    ada.again().follow("Miramar").await.shows("Miramar, Lisbon");
+    tab.reload().await.shows("Avenida, Lisbon");
+    ada.again().click("Book").await.shows("You booked Miramar");
+    let booked = ada.browser.text();
+    ada.again().reload().await;
+    assert_eq!(ada.browser.text(), booked);
+    ada.again();
+    tab.click("Book").await.status(410);
+    tab.follow("Go on").await.shows("You booked Miramar");
+}
+
 /// The gallery as it is run: all examples on one journal, each where it was.
 #[tokio::test(start_paused = true)]
 async fn line_14_the_gallery_goes_on() {

@@ -9,6 +9,7 @@ use crate::chrome::Chrome;
 use crate::gallery::{self, shelf};
 use crate::running::Running;
 use crate::until;
+use crate::web::Web;
 
 const OLDER: &str = "That came from an older page";
 

@@ -5,12 +5,48 @@ use crate::folder::Folder;
 use crate::program::Program;
 use crate::until;
 
-/// The gallery on a journal, and a visitor of it who keeps cookies.
-struct Visit {
+/// The gallery on a journal.
+pub struct Gallery {
     folder: Folder,
     /// Outlives the gallery.
     gateway: Program,
-    gallery: Program,
+    program: Program,
+}
+
+impl Gallery {
+    pub fn start() -> Gallery {
+        let (folder, gateway) = (Folder::new("killed"), Program::start_gateway());
+        let program = Program::start_gallery("0", &folder.0.join("gallery.db"), gateway.greeting.trim_end());
+        Gallery { folder, gateway, program }
+    }
+
+    /// `kill -9`, and the same once more: at the same address, for the cookie's name goes by the port.
+    pub fn kill(&mut self) {
+        self.only_kill();
+        self.start_again();
+    }
+
+    fn only_kill(&mut self) {
+        self.program.signal("KILL");
+        until_dead(&mut self.program);
+    }
+
+    fn start_again(&mut self) {
+        let address = self.program.address();
+        let port = address.rsplit(':').next().expect("an address has a port");
+        let gateway = self.gateway.greeting.trim_end();
+        self.program = Program::start_gallery(port, &self.folder.0.join("gallery.db"), gateway);
+    }
+
+    /// Where an example is.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.program.address())
+    }
+}
+
+/// A visitor of the gallery who keeps cookies.
+struct Visit {
+    gallery: Gallery,
     cookie: String,
     /// What the visitor looks at, and where it is.
     page: String,
@@ -19,33 +55,17 @@ struct Visit {
 
 impl Visit {
     async fn begin() -> Visit {
-        let (folder, gateway) = (Folder::new("killed"), Program::start_gateway());
-        let gallery = Program::start_gallery("0", &folder.0.join("gallery.db"), gateway.greeting.trim_end());
         let (cookie, page, path) = Default::default();
-        Visit { folder, gateway, gallery, cookie, page, path }
+        Visit { gallery: Gallery::start(), cookie, page, path }
     }
 
-    /// `kill -9`, and the same once more: at the same address, for the cookie's name goes by the port.
     fn kill(&mut self) {
-        self.only_kill();
-        self.start_again();
-    }
-
-    fn only_kill(&mut self) {
-        self.gallery.signal("KILL");
-        until_dead(&mut self.gallery);
-    }
-
-    fn start_again(&mut self) {
-        let address = self.gallery.address();
-        let port = address.rsplit(':').next().expect("an address has a port");
-        let gateway = self.gateway.greeting.trim_end();
-        self.gallery = Program::start_gallery(port, &self.folder.0.join("gallery.db"), gateway);
+        self.gallery.kill();
     }
 
     /// Sends a request on a connection of its own, and does not wait for what comes back.
     async fn send(&self, method: &str, target: &str, form: &str) -> Client {
-        let mut client = Client::connect(&self.gallery.address()).await;
+        let mut client = Client::connect(&self.gallery.program.address()).await;
         let cookie = &self.cookie;
         let mut fields = if cookie.is_empty() { String::new() } else { format!("Cookie: {cookie}\r\n") };
         if method == "POST" {
@@ -182,7 +202,7 @@ async fn a_click_that_a_gallery_was_killed_at_counts_once() {
 #[tokio::test]
 async fn a_shop_killed_while_it_charges_charges_once() {
     let mut ada = Visit::begin().await;
-    let gateway = ada.gateway.greeting.trim_end().to_owned();
+    let gateway = ada.gallery.gateway.greeting.trim_end().to_owned();
     ada.get("/shop").await;
     ada.follow("Add a teapot").await.shows("In your cart: 1, 42.00");
     ada.kill();
@@ -204,7 +224,7 @@ async fn a_shop_killed_while_it_charges_charges_once() {
     // Once more by the browser, and then by the gateway itself, which has no cookie.
     ada.get(&target).await.shows("Thank you, Ada!");
     ada.shows("booked so far: 1");
-    let again = Client::connect(&ada.gallery.address()).await.get(&target).await.text().to_owned();
+    let again = Client::connect(&ada.gallery.program.address()).await.get(&target).await.text().to_owned();
     assert!(again.contains("received before") && !again.contains("Ada"), "{again}");
     assert_eq!(charges(&gateway).await, "1");
     ada.kill();
@@ -226,17 +246,17 @@ async fn r59_a_gallery_says_which_sessions_it_replays() {
     ada.follow("++").await.shows("Count: 1");
     ada.get("/wizard").await;
     ada.submit("name=Ada&email=ada@example.org").await.shows("2. When");
-    ada.only_kill();
-    let (clean, said) = Program::check_replay(&ada.folder.0.join("gallery.db"));
+    ada.gallery.only_kill();
+    let (clean, said) = Program::check_replay(&ada.gallery.folder.0.join("gallery.db"));
     assert!(clean && said.contains("2 sessions: 2 replay clean, 0 diverge"), "{said}");
-    ada.start_again();
+    ada.gallery.start_again();
     ada.get("/wizard").await.shows("2. When");
 }
 
 #[tokio::test]
 async fn a_second_gallery_on_a_journal_is_told_so() {
     let ada = Visit::begin().await;
-    let ended = Program::run_gallery(&ada.folder.0.join("gallery.db"));
+    let ended = Program::run_gallery(&ada.gallery.folder.0.join("gallery.db"));
     assert!(!ended.status.success(), "{ended:?}");
     assert!(ended.errors.contains("is open in another server"), "{ended:?}");
     assert!(ended.errors.contains("JOURNAL="), "{ended:?}");

@@ -2,6 +2,8 @@
 //!
 //! Nothing here sleeps to let something happen: it waits for a sign, until a deadline.
 
+#[cfg(feature = "sqlite")]
+mod back;
 mod browser;
 mod chrome;
 mod client;
@@ -10,6 +12,8 @@ mod connections;
 mod crash;
 mod deadlines;
 mod deploying;
+#[cfg(feature = "sqlite")]
+mod firefox;
 #[cfg(feature = "http2")]
 mod floods;
 mod folder;
@@ -31,6 +35,7 @@ mod slow_crowd;
 mod static_files;
 mod streaming;
 mod uploads;
+mod web;
 
 #[path = "../../examples/gallery/src/gallery/mod.rs"]
 mod gallery;

@@ -18,7 +18,7 @@ use cargo::Workspace;
 const HELP: &str = "\
 cargo xtask test [step…]         everything that must hold before a change lands, or only the named steps
 cargo xtask soak [--minutes N]   looks for bytes that break the parsers
-cargo xtask soak --faults        kills, fails, damages and crowds a journal at every point there is
+cargo xtask soak --faults        kills, fails, damages and crowds a journal at every point there is, and clicks about
 cargo xtask bench [args]         the measurements; the arguments go to the bench program
 cargo xtask docs                 the library's documentation, and where it is
 cargo xtask help                 this list";

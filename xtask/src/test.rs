@@ -28,9 +28,10 @@ const STEPS: [Step; 13] = [
 ];
 
 /// Programs that the system tests start, and the Debian packages they are in.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
+    ("firefox-esr", "firefox-esr"),
     ("nginx", "nginx-light"),
     ("openssl", "openssl"),
     ("curl", "curl"),
@@ -72,7 +73,7 @@ fn chosen(names: &[String]) -> Result<Vec<Step>, String> {
 fn prerequisites(_: &Workspace, report: &mut Report) {
     let missing = missing();
     let found = if missing.is_empty() { Ok("present".to_owned()) } else { install(&missing) };
-    report.check("chromium, chromedriver, nginx, openssl, curl, strace and faketime", found);
+    report.check("chromium, chromedriver, firefox-esr, nginx, openssl, curl, strace and faketime", found);
 }
 
 fn missing() -> Vec<&'static str> {

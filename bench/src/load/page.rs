@@ -10,6 +10,7 @@ const MAX_HEADERS: usize = 32;
 
 static COUNT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("Count: "));
 static PLUS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\">++</a>"));
+static MINUS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\">--</a>"));
 static HREF: LazyLock<FinderRev<'static>> = LazyLock::new(|| FinderRev::new("href=\""));
 
 /// A complete response, borrowed from the connection's buffer.
@@ -49,7 +50,16 @@ pub(crate) fn count(body: &[u8]) -> Option<u64> {
 
 /// Where the link called `++` leads, as it stands in the page.
 pub(crate) fn plus_link(body: &[u8]) -> Option<&[u8]> {
-    let before = &body[..PLUS.find(body)?];
+    link(body, &PLUS)
+}
+
+/// Where the link called `--` leads.
+pub(crate) fn minus_link(body: &[u8]) -> Option<&[u8]> {
+    link(body, &MINUS)
+}
+
+fn link<'a>(body: &'a [u8], text: &Finder<'_>) -> Option<&'a [u8]> {
+    let before = &body[..text.find(body)?];
     Some(&before[HREF.rfind(before)? + HREF.needle().len()..])
 }
 
@@ -97,6 +107,7 @@ mod tests {
     fn a_page_has_a_count_and_a_link() {
         assert_eq!(count(PAGE), Some(42));
         assert_eq!(plus_link(PAGE), Some(&b"?_t=abc"[..]));
+        assert_eq!(minus_link(PAGE), Some(&b"?_t=def"[..]));
         assert_eq!(count(b"<h1>Sorry</h1>"), None);
         assert_eq!(plus_link(b"<a href=\"?\">--</a>"), None);
     }

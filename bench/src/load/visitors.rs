@@ -43,10 +43,10 @@ impl Visitor {
         Ok(())
     }
 
-    /// Takes the page that following the link gave. It must show the visitor's own count, one more than before.
-    pub(crate) fn take(&mut self, answer: &Answer<'_>, scratch: &mut Vec<u8>) -> Result<(), Wrong> {
+    /// Takes the page that following the link gave. It must show the visitor's own count, changed by so much.
+    pub(crate) fn take(&mut self, answer: &Answer<'_>, by: i8, scratch: &mut Vec<u8>) -> Result<(), Wrong> {
         let (count, link) = read(answer)?;
-        let expected = self.count + 1;
+        let expected = self.count.saturating_add_signed(by.into());
         if count != u64::from(expected) {
             return Err(Wrong(format!("a visitor expected `Count: {expected}` and saw `Count: {count}`")));
         }
@@ -100,6 +100,10 @@ pub(crate) struct Visitors {
     first_body: usize,
     /// For a server that keeps no sessions: the length that every body must have.
     fixed_body: Option<usize>,
+    /// Where the link called `--` led on the last page of each, where that is remembered.
+    others: Option<Vec<Box<[u8]>>>,
+    /// They follow that link next.
+    minus: bool,
 }
 
 impl Visitors {
@@ -153,15 +157,39 @@ impl Visitors {
         answer: &Answer<'_>,
         scratch: &mut Vec<u8>,
     ) -> Result<(), Wrong> {
+        let by = if self.minus { -1 } else { 1 };
         let visitor = &mut self.list[index];
         visitor.busy = false;
+        if let Some(other) = self.others.as_mut().and_then(|others| others.get_mut(index)) {
+            scratch.clear();
+            page::resolve(page::minus_link(answer.body).unwrap_or_default(), scratch);
+            *other = scratch.as_slice().into();
+        }
         match self.fixed_body {
-            None => visitor.take(answer, scratch),
+            None => visitor.take(answer, by, scratch),
             Some(length) if answer.status == 200 && answer.body.len() == length => {
                 visitor.take_unmoved(answer, scratch)
             }
             Some(_) => Err(Wrong(format!("status {}, {} bytes", answer.status, answer.body.len()))),
         }
+    }
+
+    /// From the next page on the other link of each visitor's page is remembered.
+    pub(crate) fn remember_others(&mut self) {
+        self.others = Some(vec![Box::default(); self.list.len()]);
+    }
+
+    /// The same visitors in another tab, each on the page where it is, about to follow the other link there.
+    pub(crate) fn in_another_tab(&mut self) -> Result<Visitors, String> {
+        let others = self.others.take().ok_or("nobody remembered the other link")?;
+        let mut tab = Visitors { list: self.list.clone(), minus: true, ..Visitors::default() };
+        tab.list.iter_mut().zip(&others).try_for_each(|(visitor, other)| visitor.retarget(other))?;
+        Ok(tab)
+    }
+
+    /// From here on they follow the link called `++`.
+    pub(crate) fn go_on(&mut self) {
+        self.minus = false;
     }
 
     /// Takes the first page of a new visitor.
@@ -222,6 +250,22 @@ mod tests {
         assert_eq!(visitors.next(), Some(0));
         let wrong = visitors.visited(0, &second, &mut scratch).expect_err("the same count again is wrong");
         assert_eq!(wrong.0, "a visitor expected `Count: 2` and saw `Count: 1`");
+    }
+
+    #[test]
+    fn another_tab_follows_the_other_link_of_the_same_page() {
+        let (mut visitors, mut scratch) = (Visitors::default(), Vec::new());
+        let first = answer("Count: 0<a href=\"?_t=p0\">++</a>", Some("sid=1"));
+        visitors.begun(&first, &mut scratch).expect("a right first page");
+        visitors.remember_others();
+        let second = answer("Count: 1<a href=\"?_t=p1\">++</a> <a href=\"?_t=m1\">--</a>", None);
+        let index = visitors.next().expect("one is free");
+        visitors.visited(index, &second, &mut scratch).expect("a right second page");
+        let mut tab = visitors.in_another_tab().expect("it was remembered");
+        assert_eq!((visitors.get(0).target(), tab.get(0).target()), (&b"/?_t=p1"[..], &b"/?_t=m1"[..]));
+        tab.visited(0, &first, &mut scratch).expect("one less than there");
+        tab.go_on();
+        tab.visited(0, &second, &mut scratch).expect("one more");
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! The six measurements, one file each, and what they share: starting servers and putting load on them.
+//! The seven measurements, one file each, and what they share: starting servers and putting load on them.
 
+pub(crate) mod branch;
 pub(crate) mod create;
 pub(crate) mod crowd;
 mod entrant;
@@ -54,6 +55,15 @@ pub(crate) struct Pass {
     pub(crate) others: f64,
 }
 
+impl Pass {
+    /// Another pass of the same kind.
+    pub(crate) fn join(&mut self, other: Pass) {
+        self.stats.add(other.stats);
+        self.cpu += other.cpu;
+        self.others = f64::midpoint(self.others, other.others);
+    }
+}
+
 impl Bench {
     pub(crate) fn new(options: Options, pins: Option<Pins>) -> Result<Self, String> {
         let shape = Shape { body: 256, cookie: 36, target: 28 };
@@ -90,7 +100,12 @@ impl Bench {
 
     /// The library's server with its sessions in the journal at this path; on port 0, any that is free.
     pub(crate) fn start_journaled(&self, path: &Path, port: u16) -> Result<Server, String> {
-        Server::start(OURS, self.pins, &self.shape, Some(Journaled { path, port }))
+        Server::start(OURS, self.pins, &self.shape, Some(Journaled { path, port, branches: None }))
+    }
+
+    /// The same, with so many branches of a session in memory.
+    pub(crate) fn start_with_branches(&self, path: &Path, port: u16, many: usize) -> Result<Server, String> {
+        Server::start(OURS, self.pins, &self.shape, Some(Journaled { path, port, branches: Some(many) }))
     }
 
     /// New visitors of a server.

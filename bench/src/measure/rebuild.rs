@@ -54,7 +54,7 @@ pub(crate) struct Visits {
 
 /// Figures of all rounds.
 #[derive(Debug, Default)]
-struct Rounds {
+pub(super) struct Rounds {
     rate: Vec<f64>,
     p50_us: Vec<f64>,
     p99_us: Vec<f64>,
@@ -127,14 +127,14 @@ fn play_round(
 }
 
 impl Rounds {
-    fn add(&mut self, Pass { stats, cpu, .. }: &Pass) {
+    pub(super) fn add(&mut self, Pass { stats, cpu, .. }: &Pass) {
         self.rate.push(stats.rate());
         self.p50_us.push(stats.latency.quantile(0.5));
         self.p99_us.push(stats.latency.quantile(0.99));
         self.cpu_us.push(cpu.as_secs_f64() * 1e6 / stats.requests as f64);
     }
 
-    fn visits(&self) -> Visits {
+    pub(super) fn visits(&self) -> Visits {
         let [rate, p50_us, p99_us, cpu_us] = [&self.rate, &self.p50_us, &self.p99_us, &self.cpu_us]
             .map(|values| median(values).unwrap_or(f64::NAN));
         Visits { rate, p50_us, p99_us, cpu_us }

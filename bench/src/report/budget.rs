@@ -51,6 +51,11 @@ pub(crate) fn judge(report: &Report) -> Vec<Budget> {
         lines.find(|line| line.connections == connections).map(|line| line.ratio)
     };
     let rebuilt = report.rebuild.as_ref().and_then(|it| it.lines.iter().find(|line| line.place == DISK));
+    let branched = |connections| {
+        let lines = &report.branch.as_ref()?.lines;
+        let line = lines.iter().find(|line| line.place == DISK && line.connections == connections);
+        line.map(|line| line.branched.p99_us)
+    };
     let budget = |row, what: &str, bound, measured| Budget { row, what: what.to_owned(), bound, measured };
     vec![
         budget(1, "requests/s, to a bare hello", Bound::AtLeast(0.95), ours.map(|line| line.rate_ratio)),
@@ -70,6 +75,8 @@ pub(crate) fn judge(report: &Report) -> Vec<Budget> {
         budget(5, "with the writer apart, 256", Bound::AtLeast(0.6), journaled(256, true)),
         budget(6, "sessions rebuilt/s", Bound::AtLeast(5000.0), rebuilt.map(|line| line.rebuilt.rate)),
         budget(6, "p99 of their visits, µs", Bound::AtMost(2000.0), rebuilt.map(|line| line.rebuilt.p99_us)),
+        budget(7, "p99 of an answer to an old page, µs, 1 at a time", Bound::AtMost(2000.0), branched(1)),
+        budget(7, "the same, 8 at a time", Bound::AtMost(2000.0), branched(8)),
     ]
 }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Setting;
+use crate::measure::branch::Branch;
 use crate::measure::create::Create;
 use crate::measure::crowd::Crowd;
 use crate::measure::journal::Journal;
@@ -29,6 +30,8 @@ pub(crate) struct Report {
     pub(crate) crowd: Option<Crowd>,
     pub(crate) journal: Option<Journal>,
     pub(crate) rebuild: Option<Rebuild>,
+    #[serde(default)]
+    pub(crate) branch: Option<Branch>,
     pub(crate) budgets: Vec<Budget>,
     /// Wrong answers and measurements that could not be made.
     pub(crate) failures: Vec<String>,
@@ -45,6 +48,7 @@ impl Report {
             crowd: None,
             journal: None,
             rebuild: None,
+            branch: None,
             budgets: Vec::new(),
             failures: Vec::new(),
         }

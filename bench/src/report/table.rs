@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::budget::{Bound, Budget};
 use super::{Report, title};
+use crate::measure::branch::Branch;
 use crate::measure::create::Create;
 use crate::measure::crowd::{Crowd, Pair};
 use crate::measure::journal::{self, Journal};
@@ -20,6 +21,7 @@ pub(crate) fn text(report: &Report) -> String {
     parts.extend(report.crowd.as_ref().map(crowd));
     parts.extend(report.journal.as_ref().map(journal));
     parts.extend(report.rebuild.as_ref().map(rebuild));
+    parts.extend(report.branch.as_ref().map(branch));
     parts.push(budgets(&report.budgets));
     parts.extend((!report.failures.is_empty()).then(|| format!("FAILED\n{}\n", report.failures.join("\n"))));
     parts.join("\n")
@@ -163,6 +165,44 @@ fn rebuild(it: &Rebuild) -> String {
         table(&heads, rows.collect()),
         "the journal's file is in the page cache; a visit's own step is written before its answer\n"
     )
+}
+
+fn branch(it: &Branch) -> String {
+    let row = |connections: usize, what: String, visits: &Visits| {
+        let figures = [visits.p50_us, visits.p99_us, visits.cpu_us].map(|value| format!("{value:.0}"));
+        [what, connections.to_string()].into_iter().chain(figures).collect::<Vec<_>>()
+    };
+    let rows = it.lines.iter().flat_map(|line| {
+        let kinds = [
+            ("a new answer to the old page", &line.branched),
+            ("the other tab, in memory", &line.switched),
+            ("the other tab, by replay", &line.replayed),
+            ("the current page", &line.present),
+        ];
+        kinds.map(|(what, visits)| row(line.connections, format!("{}, {what}", line.place), visits))
+    });
+    let heads = ["", "at a time", "p50 µs", "p99 µs", "CPU µs each"];
+    let mut text = format!(
+        "Branching {} sessions of {} steps at page {}, {} rounds; others used {:.2} cores\n{}",
+        it.sessions,
+        it.steps,
+        it.old,
+        it.rounds,
+        it.others,
+        table(&heads, rows.collect())
+    );
+    for line in &it.lines {
+        let _ = writeln!(
+            text,
+            "{}, {} at a time: p99 of a new answer to an old page {:.0} µs, {:.0} µs in the best round: {}",
+            line.place,
+            line.connections,
+            line.branched.p99_us,
+            line.best_p99_us,
+            if line.branched.p99_us < 2000.0 { "OK" } else { "missed" }
+        );
+    }
+    text
 }
 
 fn budgets(budgets: &[Budget]) -> String {

@@ -201,12 +201,14 @@ impl Tape {
         (self.first, self.top) = (next, top);
     }
 
-    /// Nobody goes back behind this: there are no other branches from here on.
-    pub(crate) fn commit(&mut self) {
-        if !self.is_replaying() {
-            self.push(&Entry::Commit);
-            self.ends.clear();
+    /// Nobody goes back behind this: there are no other branches from here on. `false`: that was so before.
+    pub(crate) fn commit(&mut self) -> bool {
+        if self.is_replaying() {
+            return false;
         }
+        self.push(&Entry::Commit);
+        self.ends.clear();
+        true
     }
 
     /// Whether what is replayed ends here as programs do.

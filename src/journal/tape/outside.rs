@@ -222,6 +222,7 @@ impl Tape {
     }
 
     /// Records a checkpoint, with the hit in hand in full: from here on nothing before it is needed. Returns its number.
+    /// What was printed so far in this step is not compared: who is rebuilt from here prints only what comes after it.
     pub(crate) fn checkpoint(
         &mut self,
         state: Vec<u8>,
@@ -248,7 +249,7 @@ impl Tape {
             }
             Some((_, other)) => return self.diverge(place, "makes a checkpoint", &other.to_string()),
         };
-        self.since = nth;
+        (self.since, self.printed) = (nth, None);
         self.tried.clear();
         Ok(number)
     }

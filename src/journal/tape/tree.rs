@@ -49,6 +49,8 @@ struct Step {
     adrift: bool,
     /// It failed, or somebody went back behind it: it is no part of the past.
     cut: bool,
+    /// What was shared before each change that it made.
+    shared_before: Vec<(String, Option<Blob>)>,
 }
 
 /// Effects that were done on other ways than the one that is replayed.
@@ -153,13 +155,29 @@ impl Tree {
         entries.reserve_exact(MOST);
         let before = self.here;
         self.here = Some(self.steps.len());
-        self.steps.push(Step { number, answer, before, first, entries, root, adrift: false, cut: false });
+        let (adrift, cut, shared_before) = (false, false, Vec::new());
+        self.steps.push(Step { number, answer, before, first, entries, root, adrift, cut, shared_before });
     }
 
     fn share(&mut self, name: &str, version: &Blob) {
-        match self.shared.iter_mut().find(|(known, _)| known == name) {
-            Some((_, known)) => *known = version.clone(),
-            None => self.shared.push((name.to_owned(), version.clone())),
+        let known = self.shared.iter_mut().find(|(known, _)| known == name);
+        let before = match known {
+            Some((_, known)) => Some(std::mem::replace(known, version.clone())),
+            None => {
+                self.shared.push((name.to_owned(), version.clone()));
+                None
+            }
+        };
+        if let Some(step) = self.here_mut() {
+            step.shared_before.push((name.to_owned(), before));
+        }
+    }
+
+    /// A step failed: what is shared is what it was before.
+    fn unshare(&mut self, changes: Vec<(String, Option<Blob>)>) {
+        for (name, before) in changes.into_iter().rev() {
+            self.shared.retain(|(known, _)| *known != name);
+            self.shared.extend(before.map(|before| (name, before)));
         }
     }
 
@@ -175,7 +193,13 @@ impl Tree {
     fn cut(&mut self, to: u64) {
         while let Some(step) = self.here_mut().filter(|step| step.first >= to) {
             step.cut = true;
+            // Who goes back leaves what all branches share as it is.
+            let failed = !step.is_whole() && !step.is_over();
+            let changes = std::mem::take(&mut step.shared_before);
             self.here = step.before;
+            if failed {
+                self.unshare(changes);
+            }
         }
         let Some(step) = self.here_mut() else { return };
         let at = step.entries.partition_point(|(number, _)| *number < to);

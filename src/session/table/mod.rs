@@ -138,6 +138,13 @@ impl Table {
         if shard.knows(visitor) { Found::Visitor } else { Found::Nobody }
     }
 
+    /// A visitor's session that has ended and lingers.
+    pub(crate) fn lingering(&self, visitor: VisitorId, label: u64) -> Option<Arc<Session>> {
+        let shard = self.shard(visitor);
+        let entry = shard.entries.find(hash(tag(visitor)), |entry| entry.is(visitor, label))?;
+        (entry.seen.life() == Life::Lingering).then(|| entry.session.clone())
+    }
+
     /// Whether the visitor has any session, running or lingering.
     pub(crate) fn knows(&self, visitor: VisitorId) -> bool {
         self.shard(visitor).knows(visitor)

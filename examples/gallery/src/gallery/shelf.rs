@@ -34,6 +34,8 @@ modules! {
     "../../../upload.rs" upload
     "../../../shop.rs" shop
     "../../../survey.rs" survey
+    "../../../tabs.rs" tabs
+    "../../../hotel.rs" hotel
 }
 
 /// An example as visitors of the gallery meet it.
@@ -110,6 +112,8 @@ shelves! {
     "Kept by a journal" {
         shop = shop::shop;
         survey = survey::survey;
+        tabs = tabs::tabs;
+        hotel = hotel::hotel;
     }
     "Closer to HTTP" {
         params = params::params;
