@@ -4,7 +4,7 @@
 //! do not know and refuse kinds they do not know; nothing that was written is ever written again, so no writer drops a
 //! field.
 
-mod plain;
+pub(super) mod plain;
 mod text;
 
 use std::fmt;
@@ -280,15 +280,21 @@ impl Entry {
             *rest = &rest[size..];
             return Ok(entry);
         }
-        let mut reader = minicbor_serde::Deserializer::new(rest);
-        let entry = Entry::deserialize(&mut reader)?;
-        *rest = &rest[reader.decoder().position()..];
+        let (entry, size) = Entry::by_serde(rest)?;
+        *rest = &rest[size..];
         match entry {
             Entry::Program { format, .. } if format > FORMAT => {
                 Err(format!("they are of format {format}, and this program reads up to {FORMAT}").into())
             }
             entry => Ok(entry),
         }
+    }
+
+    /// The entry that these bytes begin with, of whatever kind, and how many of them it is.
+    fn by_serde(bytes: &[u8]) -> Result<(Entry, usize), BoxError> {
+        let mut reader = minicbor_serde::Deserializer::new(bytes);
+        let entry = Entry::deserialize(&mut reader)?;
+        Ok((entry, reader.decoder().position()))
     }
 
     /// All entries of a chunk.

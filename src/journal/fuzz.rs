@@ -2,12 +2,13 @@
 
 use std::panic::Location;
 
-use super::entry::{Entry, Verb};
+use super::entry::{Entry, Verb, plain};
 use super::store::Chunk;
 use super::tape::{Met, Tape};
 
 /// What is read is written and read again alike, can be shown, and plays to an end without a panic.
 pub(crate) fn entries(bytes: &[u8]) {
+    plain::check(bytes);
     let Ok(entries) = Entry::read(bytes).collect::<Result<Vec<_>, _>>() else { return };
     let mut again = Vec::new();
     for entry in &entries {

@@ -58,6 +58,18 @@ pub(super) fn read(bytes: &[u8], known: &mut Known) -> Option<(Entry, usize)> {
     Some((entry, bytes.len() - plain.rest.len()))
 }
 
+/// Checks that what is read here of entries, one after the other, is what serde reads of them.
+#[cfg(any(test, continuity_fuzz))]
+pub(in crate::journal) fn check(mut bytes: &[u8]) {
+    let mut known = Known::default();
+    loop {
+        let (read, whole) = (read(bytes, &mut known), Entry::by_serde(bytes).ok());
+        assert!(read.is_none() || read == whole, "{read:?} is {whole:?}");
+        let Some((_, size)) = whole else { return };
+        bytes = &bytes[size..];
+    }
+}
+
 /// What is not read yet.
 struct Plain<'b, 'k> {
     rest: &'b [u8],
@@ -237,8 +249,6 @@ impl Fields {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     fn full() -> Taken {
@@ -273,9 +283,7 @@ mod tests {
     }
 
     fn by_serde(bytes: &[u8]) -> Option<(Entry, usize)> {
-        let mut reader = minicbor_serde::Deserializer::new(bytes);
-        let entry = Entry::deserialize(&mut reader).ok()?;
-        Some((entry, reader.decoder().position()))
+        Entry::by_serde(bytes).ok()
     }
 
     fn plain() -> Vec<Entry> {
