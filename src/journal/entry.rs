@@ -4,6 +4,9 @@
 //! do not know and refuse kinds they do not know; nothing that was written is ever written again, so no writer drops a
 //! field.
 
+pub(super) mod plain;
+mod text;
+
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -13,6 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::error::BoxError;
 
 use super::store::{Chunk, Fault, StoreError};
+pub(crate) use text::Text;
 
 /// The format's version; a session that says a higher one is refused.
 pub(crate) const FORMAT: u32 = 2;
@@ -36,14 +40,14 @@ pub(crate) enum Entry {
     Asked {
         verb: Verb,
         /// What it asks for: a type's name.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        of: String,
+        #[serde(default, skip_serializing_if = "Text::is_empty")]
+        of: Text,
         /// A hash of what was printed in the step; 0: nothing was.
         #[serde(default, skip_serializing_if = "is_zero")]
         printed: u64,
         /// Where it stands in the program: for people.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        place: String,
+        #[serde(default, skip_serializing_if = "Text::is_empty")]
+        place: Text,
     },
     /// The outside was observed.
     Read {
@@ -143,8 +147,8 @@ pub(crate) struct Taken {
     /// The session's step that it began.
     pub(crate) step: u32,
     #[serde(default = "get", skip_serializing_if = "is_get")]
-    pub(crate) method: String,
-    pub(crate) path: String,
+    pub(crate) method: Text,
+    pub(crate) path: Text,
     /// As it came, without tokens, visitors' ids and secrets.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) query: String,
@@ -248,8 +252,8 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-fn get() -> String {
-    "GET".to_owned()
+fn get() -> Text {
+    "GET".into()
 }
 
 fn is_get(method: &str) -> bool {
@@ -263,36 +267,60 @@ impl Entry {
             .expect("an entry has nothing that CBOR lacks, and memory takes all bytes");
     }
 
-    /// Entries, one after the other: about so many.
-    pub(super) fn read(bytes: &[u8], room: usize) -> Result<Vec<Entry>, BoxError> {
-        let mut reader = minicbor_serde::Deserializer::new(bytes);
-        let mut entries = Vec::with_capacity(room);
-        while reader.decoder().position() < bytes.len() {
-            let entry = Entry::deserialize(&mut reader)?;
-            if let Entry::Program { format, .. } = entry
-                && format > FORMAT
-            {
-                let why = format!("they are of format {format}, and this program reads up to {FORMAT}");
-                return Err(why.into());
-            }
-            entries.push(entry);
+    /// Entries, one after the other.
+    pub(super) fn read(bytes: &[u8]) -> impl Iterator<Item = Result<Entry, BoxError>> {
+        let (mut rest, mut known) = (bytes, plain::Known::default());
+        std::iter::from_fn(move || {
+            (!rest.is_empty()).then(|| Entry::first(&mut rest, &mut known).inspect_err(|_| rest = &[]))
+        })
+    }
+
+    fn first(rest: &mut &[u8], known: &mut plain::Known) -> Result<Entry, BoxError> {
+        if let Some((entry, size)) = plain::read(rest, known) {
+            *rest = &rest[size..];
+            return Ok(entry);
         }
-        Ok(entries)
+        let (entry, size) = Entry::by_serde(rest)?;
+        *rest = &rest[size..];
+        match entry {
+            Entry::Program { format, .. } if format > FORMAT => {
+                Err(format!("they are of format {format}, and this program reads up to {FORMAT}").into())
+            }
+            entry => Ok(entry),
+        }
+    }
+
+    /// The entry that these bytes begin with, of whatever kind, and how many of them it is.
+    fn by_serde(bytes: &[u8]) -> Result<(Entry, usize), BoxError> {
+        let mut reader = minicbor_serde::Deserializer::new(bytes);
+        let entry = Entry::deserialize(&mut reader)?;
+        Ok((entry, reader.decoder().position()))
     }
 
     /// All entries of a chunk.
     pub(crate) fn read_all(chunk: &Chunk) -> Result<Vec<Entry>, StoreError> {
+        let room = usize::try_from(chunk.count).map_or(ROOM, |count| count.min(ROOM));
+        let mut entries = Vec::with_capacity(room);
+        Entry::each(chunk, |_, entry| entries.push(entry))?;
+        Ok(entries)
+    }
+
+    /// Hands out the entries of a chunk, with their numbers. If it fails, what was handed out is not all.
+    pub(crate) fn each(chunk: &Chunk, mut take: impl FnMut(u64, Entry)) -> Result<(), StoreError> {
         let broken = |why: &dyn fmt::Display| {
             let (session, first) = (chunk.session, chunk.first);
             let what = format!("session {session:x}: the entries from {first} on cannot be read: {why}");
             StoreError::new(Fault::Damaged, what)
         };
-        let room = usize::try_from(chunk.count).map_or(ROOM, |count| count.min(ROOM));
-        let entries = Entry::read(&chunk.entries, room).map_err(|error| broken(&error))?;
-        if entries.len() as u64 != chunk.count {
-            return Err(broken(&format!("there are {}, not {}", entries.len(), chunk.count)));
+        let mut count = 0;
+        for (entry, number) in Entry::read(&chunk.entries).zip(chunk.first..) {
+            take(number, entry.map_err(|error| broken(&error))?);
+            count += 1;
         }
-        Ok(entries)
+        if count != chunk.count {
+            return Err(broken(&format!("there are {count}, not {}", chunk.count)));
+        }
+        Ok(())
     }
 }
 

@@ -337,8 +337,7 @@ mod tests {
         let head = Head::new(1 << 32 | 7, [9; 16], 3, "/shop");
         let chunk = |first, text: &str| {
             let mut entries = Vec::new();
-            let asked =
-                Entry::Asked { verb: Verb::Next, of: String::new(), printed: 1, place: text.to_owned() };
+            let asked = Entry::Asked { verb: Verb::Next, of: "".into(), printed: 1, place: text.into() };
             asked.write(&mut entries);
             Chunk { session: head.session, first, count: 1, at: 5, what: "GET /".to_owned(), entries }
         };

@@ -2,19 +2,21 @@
 
 use std::panic::Location;
 
-use super::entry::{Entry, Verb};
+use super::entry::{Entry, Verb, plain};
 use super::store::Chunk;
 use super::tape::{Met, Tape};
 
 /// What is read is written and read again alike, can be shown, and plays to an end without a panic.
 pub(crate) fn entries(bytes: &[u8]) {
-    let Ok(entries) = Entry::read(bytes, 0) else { return };
+    plain::check(bytes);
+    let Ok(entries) = Entry::read(bytes).collect::<Result<Vec<_>, _>>() else { return };
     let mut again = Vec::new();
     for entry in &entries {
         entry.write(&mut again);
         assert!(!entry.to_string().is_empty());
     }
-    let read = Entry::read(&again, 0).expect("what we write we can read");
+    let read: Result<Vec<_>, _> = Entry::read(&again).collect();
+    let read = read.expect("what we write we can read");
     assert_eq!(read, entries);
     let chunk = Chunk {
         session: 1,

@@ -38,8 +38,8 @@ impl Hidden<'_> {
 
 /// Fills in what is in the hit itself.
 pub(crate) fn fill(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>, fields: &mut Fields) {
-    hit.method().as_str().clone_into(&mut taken.method);
-    hit.full_path().clone_into(&mut taken.path);
+    taken.method = hit.method().as_str().into();
+    taken.path = hit.full_path().into();
     taken.query = shown(hit, hit.query(), hidden, &mut taken.secrets).into_owned();
     taken.body = Blob(body(hit, hidden, &mut taken.secrets));
     #[cfg(feature = "multipart")]
@@ -79,7 +79,7 @@ fn fill_sent(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>) {
 /// The hit again: nobody waits for its answer. `mount` is where its flow is.
 pub(crate) fn again(taken: &Taken, played: &Played, mount: &str) -> Box<Hit> {
     let path_and_query = match &*taken.query {
-        "" => taken.path.clone(),
+        "" => taken.path.to_string(),
         query => [&taken.path, "?", query].concat(),
     };
     let (mut parts, body) = Request::new(Bytes::from(taken.body.0.clone())).into_parts();

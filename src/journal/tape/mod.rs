@@ -315,14 +315,14 @@ impl Tape {
         let printed = self.printed.map_or(0, |printed| printed.finish().max(1));
         self.under_way = true;
         if !self.is_replaying() {
-            let (of, place) = (of.to_owned(), place.to_string());
+            let (of, place) = (of.into(), place.to_string().into());
             self.push(&Entry::Asked { verb, of, printed, place });
             self.good = self.next();
             return Ok(());
         }
         let Some((number, entry)) = self.pop() else { return self.ask(verb, of, place) };
         match entry {
-            Entry::Asked { verb: v, of: o, .. } if v != verb || o != of => {
+            Entry::Asked { verb: v, of: o, .. } if v != verb || *o != *of => {
                 self.diverge(place, &format!("asks by {verb:?} for {of:?}"), &format!("{v:?} for {o:?}"))
             }
             Entry::Asked { printed: then, .. } if then != printed && self.compares_output() => {

@@ -8,6 +8,9 @@ use crate::journal::entry::{Blob, Effect, Ending, Entry, Outcome, Taken};
 use crate::journal::headers::{Fields, Played};
 use crate::journal::store::{Chunk, Fault, StoreError};
 
+/// Entries that most steps have: a hit, and what asks for the next one.
+const MOST: usize = 2;
+
 /// All that was recorded of a session.
 #[derive(Default)]
 pub(crate) struct Tree {
@@ -112,9 +115,7 @@ impl Tree {
     pub(crate) fn of(chunks: &[Chunk]) -> Result<Tree, StoreError> {
         let mut tree = Tree { session: chunks.first().map_or(0, |chunk| chunk.session), ..Tree::default() };
         for chunk in chunks {
-            for (entry, number) in Entry::read_all(chunk)?.into_iter().zip(chunk.first..) {
-                tree.add(number, entry);
-            }
+            Entry::each(chunk, |number, entry| tree.add(number, entry))?;
             tree.next = chunk.first + chunk.count;
             tree.bytes += chunk.entries.len();
         }
@@ -151,6 +152,7 @@ impl Tree {
             // On this way nobody has said yet which program writes.
             entries = vec![(first, Entry::Program { format: 0, build: self.build })];
         }
+        entries.reserve_exact(MOST);
         let before = self.here;
         self.here = Some(self.steps.len());
         let (adrift, cut, shared_before) = (false, false, Vec::new());
@@ -231,12 +233,15 @@ impl Tree {
 
     /// Ends of branches, all but one, that somebody may go on from.
     fn open_ends(&self, but: usize) -> impl Iterator<Item = usize> {
+        let mut answered = vec![false; self.steps.len()];
+        let pages = self.steps.iter().filter(|step| !step.cut).filter_map(|step| step.before);
+        pages.for_each(|page| answered[page] = true);
         (0..self.steps.len()).filter(move |at| {
             let step = &self.steps[*at];
             *at != but
+                && !answered[*at]
                 && !step.is_over()
                 && step.is_whole()
-                && self.answers_of(*at).next().is_none()
                 && self.is_playable(*at)
                 && self.is_after_commit(*at)
         })
@@ -294,7 +299,7 @@ impl Tree {
         let ends = self.open_ends(step).map(|at| self.steps[at].number).collect();
         let mut way: Vec<_> = self.back_from(step).collect();
         way.reverse();
-        let mut past = VecDeque::new();
+        let mut past = VecDeque::with_capacity(way.iter().map(|at| self.steps[*at].entries.len()).sum());
         for at in &way {
             past.extend(std::mem::take(&mut self.steps[*at].entries));
         }

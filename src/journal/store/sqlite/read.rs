@@ -24,10 +24,13 @@ fn connections() -> usize {
 }
 
 const SESSION: &str = concat!("SELECT ", session_columns!(), " FROM sessions WHERE id = ?1");
+// The upper half of all numbers is negative there.
 const NEWEST: &str = concat!(
     "SELECT ",
     session_columns!(),
-    " FROM sessions WHERE visitor = ?1 AND label = ?2 AND id BETWEEN ?3 AND ?4 ORDER BY id DESC LIMIT 1"
+    " FROM sessions WHERE id = ifnull(",
+    "(SELECT max(id) FROM sessions WHERE visitor = ?1 AND label = ?2 AND id < 0), ",
+    "(SELECT max(id) FROM sessions WHERE visitor = ?1 AND label = ?2))"
 );
 const LIVE: &str =
     concat!("SELECT ", session_columns!(), " FROM sessions WHERE visitor = ?1 AND state = 0 LIMIT 1");
@@ -76,12 +79,8 @@ impl Reader {
         let conn = self.connection()?;
         let heads = self.heads();
         let mut found = Found::default();
-        for (from, to) in RANGES.into_iter().rev() {
-            let of: [&dyn ToSql; 4] = [visitor, &label.cast_signed(), &from, &to];
-            if let Some(row) = self.rows(&conn, NEWEST, &of)?.pop() {
-                found.session = Some(followed(row?, &heads));
-                break;
-            }
+        if let Some(row) = self.rows(&conn, NEWEST, &[visitor, &label.cast_signed()])?.pop() {
+            found.session = Some(followed(row?, &heads));
         }
         found.known = found.session.as_ref().is_some_and(|head| head.state == State::Live);
         if !found.known {
@@ -346,7 +345,7 @@ mod tests {
         let conn = schema::to_read(&path).expect("it opens");
         let mut statement = conn.prepare(NEWEST).expect("it is a statement");
         for visitor in 0..3_u8 {
-            let mut rows = statement.query(([visitor; 16], 0, 0, i64::MAX)).expect("it is asked");
+            let mut rows = statement.query(([visitor; 16], 0)).expect("it is asked");
             assert!(rows.next().expect("it is answered").is_none());
         }
         assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
