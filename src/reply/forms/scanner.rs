@@ -149,7 +149,9 @@ impl Scanner {
             b"form" => return !foreign && !self.select && tag.is_form_of_ours(),
             b"svg" => self.svg += u32::from(!tag.closes),
             b"math" => self.math += u32::from(!tag.closes),
-            b"select" => self.select |= !foreign,
+            // HTML before it may have ended the drawing, and then it is one.
+            b"select" if foreign => self.state = State::Lost,
+            b"select" => self.select = true,
             b"noscript" => self.noscript = self.noscript.or(Some(0)),
             b"base" if tag.leads_elsewhere() => self.state = State::Lost,
             b"frameset" | b"plaintext" => self.state = State::Lost,

@@ -178,6 +178,7 @@ fn drawings_and_lists_have_no_forms() {
         // What follows is read in one way or another.
         "<svg><style><!--</style><form>--></svg><form>",
         "<svg><script/></svg><form>",
+        "<svg><p><select></svg><form><formx>",
         "<svg><![CDATA[ > ]]></svg><form>",
         "<select><style><form></style></select><form>",
         "<svg><foreignObject><div></div></foreignObject></svg><form>",
