@@ -7,6 +7,8 @@ mod adapter;
 mod body;
 #[cfg(feature = "compression")]
 mod compress;
+#[cfg(feature = "test")]
+mod document;
 mod engine;
 mod error;
 #[cfg(feature = "files")]

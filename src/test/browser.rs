@@ -14,12 +14,12 @@ use bytes::Bytes;
 use http::Method;
 
 use super::client::Client;
-use super::document::Leads;
 use super::history::{Arrival, History, Trail};
 use super::navigation::{Navigation, Source};
 use super::page::Page;
 use super::stream::Stream;
 use super::url;
+use crate::document::Leads;
 use crate::flow::Flow;
 use crate::journal::Memory;
 use crate::server::Server;

@@ -8,7 +8,7 @@ use cookie::{Cookie, SameSite};
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use super::url;
+use crate::document::url;
 
 #[derive(Debug, Default)]
 pub(super) struct Jar(Vec<Kept>);

@@ -1,47 +1,7 @@
-//! What a visitor has before them: the text of a page, its links, buttons and fields, as plain owned values.
+//! Looking at a page: what it says, and which link, button or field somebody means.
 
-use super::form::{Field, Form, Kind};
-
-#[derive(Debug, Default)]
-pub(super) struct Document {
-    pub(super) title: String,
-    pub(super) pieces: Vec<Piece>,
-    /// Links and buttons in the order they stand there.
-    pub(super) targets: Vec<Target>,
-    pub(super) forms: Vec<Form>,
-    pub(super) fields: Vec<Field>,
-    /// The form the visitor is at.
-    pub(super) filled: Option<usize>,
-}
-
-/// What a page is made of, for the eye.
-#[derive(Debug)]
-pub(super) enum Piece {
-    Text(String),
-    Space,
-    Break,
-    /// Here a link or button begins.
-    Open,
-    /// Here it ends.
-    Close,
-    /// An index of `fields`.
-    Field(usize),
-}
-
-/// Something to click.
-#[derive(Debug)]
-pub(super) struct Target {
-    pub(super) text: String,
-    pub(super) leads: Leads,
-}
-
-/// Where a click leads.
-#[derive(Debug, Clone)]
-pub(super) enum Leads {
-    Link(String),
-    /// An index of `fields`.
-    Button(usize),
-}
+use crate::document::form::Kind;
+use crate::document::{Document, Leads, Piece, lines, normal};
 
 impl Document {
     /// A response that is no markup.
@@ -86,16 +46,6 @@ impl Document {
     }
 }
 
-/// Text as it is compared: spaces and line ends made one space.
-pub(super) fn normal(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The text of some pieces, on one line.
-pub(super) fn label(pieces: &[Piece]) -> String {
-    lines(pieces, None).join(" ")
-}
-
 /// The first of exactly this name, else the only one that has it in its name; else how many have.
 fn pick<T>(wanted: &str, named: Vec<(&str, T)>) -> Result<T, usize> {
     let wanted = normal(wanted);
@@ -116,60 +66,11 @@ fn not_one(what: &str, text: &str, found: usize) -> String {
     }
 }
 
-/// Pieces as lines of text; with fields also what can be used.
-fn lines(pieces: &[Piece], fields: Option<&[Field]>) -> Vec<String> {
-    let mut lines = Lines::default();
-    for piece in pieces {
-        match (piece, fields) {
-            (Piece::Text(text), _) => lines.text(text),
-            (Piece::Break, _) => lines.end(),
-            (Piece::Open, Some(_)) => lines.line.push('['),
-            (Piece::Close, Some(_)) => lines.close(),
-            (Piece::Field(at), Some(fields)) => lines.text(&format!(" {} ", fields[*at].sketch())),
-            (Piece::Space | Piece::Field(_), _) => lines.space(),
-            (Piece::Open | Piece::Close, None) => {}
-        }
-    }
-    lines.end();
-    lines.done
-}
-
-#[derive(Default)]
-struct Lines {
-    done: Vec<String>,
-    line: String,
-}
-
-impl Lines {
-    fn text(&mut self, text: &str) {
-        for c in text.chars() {
-            if c.is_whitespace() { self.space() } else { self.line.push(c) }
-        }
-    }
-
-    fn space(&mut self) {
-        if !self.line.is_empty() && !self.line.ends_with([' ', '[']) {
-            self.line.push(' ');
-        }
-    }
-
-    fn close(&mut self) {
-        self.line.truncate(self.line.trim_end().len());
-        self.line.push(']');
-    }
-
-    fn end(&mut self) {
-        let line = std::mem::take(&mut self.line);
-        if !line.trim().is_empty() {
-            self.done.push(line.trim().to_owned());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::parse::parse;
+
     use super::*;
+    use crate::document::parse::parse;
 
     #[test]
     fn text_is_exact_or_else_in_one_only() {
@@ -191,5 +92,61 @@ mod tests {
     fn plain_text_keeps_its_lines() {
         let document = Document::plain("a  b\n\nc <b>\n");
         assert_eq!(document.text(), "a b\nc <b>");
+    }
+
+    fn sketch(html: &str) -> String {
+        parse(html).sketch().join("\n")
+    }
+
+    #[test]
+    fn text_is_what_the_eye_sees() {
+        let document = parse(
+            "<title> A \n title </title><style>p {}</style><script>x()</script><h1>Count:\n 2</h1>\
+             <p>a<b>b</b> c&nbsp;&amp; d<br>e<!-- no --></p><p hidden>no</p><div style='display: none'>no</div>\
+             <ul><li>x<li>y</ul><table><tr><td>1</td><td>2</td></tr></table><template>no</template>\
+             <svg><title>no</title></svg><noscript>No <a href=x>scripts</a></noscript><img alt=Logo>",
+        );
+        assert_eq!(document.title, "A title");
+        assert_eq!(document.text(), "Count: 2\nab c & d\ne\nx\ny\n1 2\nNo scriptsLogo");
+        assert_eq!(document.links().collect::<Vec<_>>(), ["scripts"]);
+    }
+
+    #[test]
+    fn lines_of_pre_stay_lines() {
+        assert_eq!(parse("<pre>a\nb  c</pre>d\ne").text(), "a\nb c\nd e");
+    }
+
+    #[test]
+    fn values_are_no_text_but_labels_of_buttons_are() {
+        let document = parse(
+            "<input name=a value=typed><textarea name=b>typed</textarea><select name=c><option>typed</select>\
+             <input type=submit value=Go><button>Stay</button>",
+        );
+        assert_eq!(document.text(), "GoStay");
+    }
+
+    #[test]
+    fn a_sketch_shows_what_can_be_used() {
+        let page = sketch(
+            "<h1>Count: 1</h1><a href=?a> ++ </a> <a href=?b>--</a><a name=x>anchor</a>\
+             <form>Name <input name=name value=Ada> <input type=checkbox name=vip checked><input type=checkbox name=old>\
+             <input type=hidden name=h value=1><select name=s><option value=1>one<option value=2 selected>two</select>\
+             <button>Go <b>on</b></button><button disabled>Not yet</button></form>",
+        );
+        assert_eq!(page, "Count: 1\n[++] [--]anchor\nName name=[Ada] vip=[x] old=[] s=[2] [Go on]Not yet");
+    }
+
+    #[test]
+    fn a_card_is_a_link_with_one_text() {
+        let document = parse("<a href=x><h2>Red</h2> <p>5 $</p></a>");
+        assert_eq!(document.link("Red 5 $"), Ok("x"));
+    }
+
+    #[test]
+    fn what_is_hidden_cannot_be_clicked_but_is_sent() {
+        let document = parse("<form hidden><input name=a value=1><button>Go</button></form>");
+        assert!(document.target("Go").is_err());
+        assert_eq!(document.entries(0, None).len(), 1);
+        assert_eq!(document.text(), "");
     }
 }

@@ -1,72 +1,11 @@
-//! Forms: what a visitor fills in, and what is sent of it.
+//! Filling in forms, as values.
 //!
 //! What can go wrong is told as what the visitor looked for and did not find; the browser adds the page.
 
 use bytes::Bytes;
 
-use super::document::Document;
-
-#[derive(Debug, Default)]
-pub(super) struct Form {
-    pub(super) id: String,
-    pub(super) action: String,
-    pub(super) method: String,
-    pub(super) enctype: String,
-}
-
-#[derive(Debug)]
-pub(super) struct Field {
-    /// Which form it belongs to; `None` outside all of them.
-    pub(super) form: Option<usize>,
-    pub(super) name: String,
-    pub(super) value: String,
-    pub(super) disabled: bool,
-    pub(super) kind: Kind,
-}
-
-#[derive(Debug)]
-pub(super) enum Kind {
-    Hidden,
-    Line,
-    Area,
-    Checkbox {
-        on: bool,
-    },
-    Radio {
-        on: bool,
-    },
-    Select {
-        options: Vec<Choice>,
-        several: bool,
-    },
-    /// Names and contents of what was attached.
-    File {
-        files: Vec<(String, Bytes)>,
-        several: bool,
-    },
-    Button {
-        action: Option<String>,
-        method: Option<String>,
-    },
-}
-
-/// An option of a `<select>`.
-#[derive(Debug)]
-pub(super) struct Choice {
-    pub(super) value: String,
-    pub(super) text: String,
-    pub(super) disabled: bool,
-    pub(super) on: bool,
-}
-
-/// One pair of what a form sends.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) name: String,
-    /// The value; the name of a file.
-    pub(super) value: String,
-    pub(super) file: Option<Bytes>,
-}
+use crate::document::Document;
+use crate::document::form::{Choice, Field, Kind};
 
 impl Document {
     /// Fills in a line of text, or chooses the radio button, box or option that has this value.
@@ -139,35 +78,6 @@ impl Document {
         }
     }
 
-    /// What a form sends when this button of it is used.
-    pub(super) fn entries(&self, form: usize, button: Option<usize>) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        for (at, field) in self.fields.iter().enumerate() {
-            if field.form != Some(form) || field.disabled || field.name.is_empty() {
-                continue;
-            }
-            match &field.kind {
-                Kind::Button { .. } if Some(at) != button => {}
-                Kind::Area => entries.push(field.entry(&with_crlf(&field.value))),
-                Kind::File { files, .. } if files.is_empty() => {
-                    entries.push(Entry { file: Some(Bytes::new()), ..field.entry("") });
-                }
-                Kind::File { files, .. } => entries.extend(files.iter().map(|(name, content)| {
-                    let file = Some(content.clone());
-                    Entry { file, ..field.entry(name) }
-                })),
-                _ => entries.extend(field.chosen().into_iter().map(|value| field.entry(value))),
-            }
-        }
-        entries
-    }
-
-    /// The button that Enter presses.
-    pub(super) fn default_button(&self, form: usize) -> Option<usize> {
-        let button = |field: &Field| matches!(field.kind, Kind::Button { .. }) && !field.disabled;
-        self.fields.iter().position(|field| field.form == Some(form) && button(field))
-    }
-
     /// The field of this name that a visitor means: in the form they are at, else the first.
     fn find(&self, name: &str, what: &str, fits: impl Fn(&Kind) -> bool) -> Result<usize, String> {
         let named = |field: &Field| field.name == name && fits(&field.kind);
@@ -204,32 +114,6 @@ impl Document {
     }
 }
 
-impl Field {
-    /// The values it stands for now.
-    pub(super) fn chosen(&self) -> Vec<&str> {
-        match &self.kind {
-            Kind::Checkbox { on: false } | Kind::Radio { on: false } => Vec::new(),
-            Kind::Select { options, .. } => {
-                options.iter().filter(|option| option.on).map(|option| &*option.value).collect()
-            }
-            _ => vec![&self.value],
-        }
-    }
-
-    /// The field as a line of text shows it.
-    pub(super) fn sketch(&self) -> String {
-        let shown = match &self.kind {
-            Kind::Checkbox { on: true } | Kind::Radio { on: true } => "x".to_owned(),
-            _ => self.chosen().join(", "),
-        };
-        format!("{}=[{shown}]", self.name)
-    }
-
-    fn entry(&self, value: &str) -> Entry {
-        Entry { name: self.name.clone(), value: value.to_owned(), file: None }
-    }
-}
-
 impl Kind {
     fn can_be_filled(&self) -> bool {
         !matches!(self, Kind::Hidden | Kind::File { .. } | Kind::Button { .. })
@@ -250,46 +134,13 @@ fn select(options: &mut [Choice], several: bool, wanted: &str) -> Result<(), Vec
     Ok(())
 }
 
-/// Lines end as in all that is sent: by CR LF.
-fn with_crlf(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::parse::parse;
+    use crate::document::parse::parse;
 
     fn sent(document: &super::Document, button: Option<usize>) -> Vec<String> {
         let entries = document.entries(0, button);
         entries.iter().map(|entry| format!("{}={}", entry.name, entry.value)).collect()
-    }
-
-    #[test]
-    fn a_form_sends_what_it_holds() {
-        let document = parse(
-            r#"<form><input type=hidden name=id value=7><input name=a value=x><input value=nameless>
-            <input name=off value=1 disabled><fieldset disabled><input name=off2></fieldset>
-            <input type=checkbox name=b checked><input type=checkbox name=c value=no>
-            <input type=radio name=r value=1><input type=radio name=r value=2 checked>
-            <select name=s><option value="" disabled>Choose</option><option>one</option><option>two</option></select>
-            <select name=m multiple><option selected>a</option><option>b</option><option selected>c</option></select>
-            <textarea name=t>
-1
-2</textarea></form><input name=outside>"#,
-        );
-        assert_eq!(sent(&document, None), ["id=7", "a=x", "b=on", "r=2", "s=one", "m=a", "m=c", "t=1\r\n2"]);
-    }
-
-    #[test]
-    fn a_button_sends_itself_and_no_other() {
-        let document = parse(
-            "<form><button type=button name=x>Script</button><button name=go value=1>A</button>\
-             <input type=submit name=go value=2></form>",
-        );
-        let first = document.default_button(0).expect("there is one");
-        assert_eq!(sent(&document, Some(first)), ["go=1"]);
-        assert_eq!(sent(&document, Some(first + 1)), ["go=2"]);
-        assert_eq!(sent(&document, None), [""; 0]);
     }
 
     #[test]

@@ -36,7 +36,6 @@ mod form;
 mod history;
 mod navigation;
 mod page;
-mod parse;
 mod reading;
 mod replay;
 pub mod store;

@@ -5,9 +5,10 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 
 use super::cookies::Asker;
-use super::document::Document;
-use super::form::{Entry, Kind};
 use super::url::{self, HOST, ORIGIN};
+use crate::document::Document;
+use crate::document::form::{Entry, urlencoded};
+use crate::document::url::with_query;
 
 /// What every navigation says, as Firefox does.
 const ALWAYS: [(&str, &str); 7] = [
@@ -81,16 +82,12 @@ impl Navigation {
         button: Option<usize>,
         source: &Source,
     ) -> Option<Self> {
-        let (entries, form) = (page.entries(form, button), &page.forms[form]);
-        let (action, method) = match button.map(|at| &page.fields[at].kind) {
-            Some(Kind::Button { action, method }) => (action.as_ref(), method.as_ref()),
-            _ => (None, None),
-        };
-        let url = url::resolve(base, action.unwrap_or(&form.action))?;
-        if method.unwrap_or(&form.method) != "post" {
-            return Some(Self::get(url::with_query(&url, &urlencoded(&entries)), source));
+        let (entries, (action, posted)) = (page.entries(form, button), page.goal(form, button));
+        let url = url::resolve(base, action)?;
+        if !posted {
+            return Some(Self::get(with_query(&url, &urlencoded(&entries)), source));
         }
-        Some(if form.enctype == "multipart/form-data" {
+        Some(if page.forms[form].enctype == "multipart/form-data" {
             let kind = format!("multipart/form-data; boundary={BOUNDARY}");
             Self::with_body(url, &kind, multipart(&entries).into(), source)
         } else {
@@ -153,11 +150,6 @@ impl Navigation {
     }
 }
 
-fn urlencoded(entries: &[Entry]) -> String {
-    let pairs = entries.iter().map(|entry| (&entry.name, &entry.value));
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
-}
-
 fn multipart(entries: &[Entry]) -> Vec<u8> {
     let mut body = Vec::new();
     for entry in entries {
@@ -181,8 +173,8 @@ fn quoted(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse::parse;
     use super::*;
+    use crate::document::parse::parse;
 
     fn submit(html: &str, button: Option<usize>) -> Option<Navigation> {
         let page = parse(html);

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
-use super::document::Document;
 use super::navigation::Navigation;
-use super::parse::parse;
 use super::url;
+use crate::document::Document;
+use crate::document::parse::parse;
 
 /// Lines of a page that a report shows.
 const LINES: usize = 40;

@@ -5,8 +5,8 @@ use std::fmt::Display;
 use bytes::Bytes;
 
 use super::browser::Browser;
-use super::document::normal;
 use super::page::Page;
+use crate::document::normal;
 
 /// Reading. What is looked for and not found is a panic:
 ///

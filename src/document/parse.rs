@@ -2,15 +2,15 @@
 
 use scraper::{ElementRef, Html, Node};
 
-use super::document::{Document, Leads, Piece, Target, label};
 use super::form::{Choice, Field, Form, Kind};
+use super::{Document, Leads, Piece, Target, label};
 
 /// Elements that stand on lines of their own; all others are part of one.
 const BLOCKS: &str = "address article aside blockquote body caption dd details dialog div dl dt fieldset figcaption \
     figure footer form h1 h2 h3 h4 h5 h6 header legend li main menu nav ol p pre search section summary table tr ul";
 
 /// What is on the page.
-pub(super) fn parse(html: &str) -> Document {
+pub(crate) fn parse(html: &str) -> Document {
     let mut reader = Reader::default();
     reader.children(Html::parse_document(html).root_element(), Inside::default());
     reader.finish()
@@ -102,7 +102,7 @@ impl Reader {
     /// The first one: those of drawings come later.
     fn title(&mut self, element: ElementRef<'_>) {
         if self.document.title.is_empty() {
-            self.document.title = super::document::normal(&text_of(element));
+            self.document.title = super::normal(&text_of(element));
         }
     }
 
@@ -232,7 +232,7 @@ fn select(element: ElementRef<'_>) -> Kind {
 }
 
 fn option(element: ElementRef<'_>) -> Choice {
-    let text = super::document::normal(&text_of(element));
+    let text = super::normal(&text_of(element));
     Choice {
         value: element.attr("value").map_or_else(|| text.clone(), str::to_owned),
         text,
@@ -252,65 +252,4 @@ fn is_hidden(element: ElementRef<'_>) -> bool {
 
 fn text_of(element: ElementRef<'_>) -> String {
     element.text().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sketch(html: &str) -> String {
-        parse(html).sketch().join("\n")
-    }
-
-    #[test]
-    fn text_is_what_the_eye_sees() {
-        let document = parse(
-            "<title> A \n title </title><style>p {}</style><script>x()</script><h1>Count:\n 2</h1>\
-             <p>a<b>b</b> c&nbsp;&amp; d<br>e<!-- no --></p><p hidden>no</p><div style='display: none'>no</div>\
-             <ul><li>x<li>y</ul><table><tr><td>1</td><td>2</td></tr></table><template>no</template>\
-             <svg><title>no</title></svg><noscript>No <a href=x>scripts</a></noscript><img alt=Logo>",
-        );
-        assert_eq!(document.title, "A title");
-        assert_eq!(document.text(), "Count: 2\nab c & d\ne\nx\ny\n1 2\nNo scriptsLogo");
-        assert_eq!(document.links().collect::<Vec<_>>(), ["scripts"]);
-    }
-
-    #[test]
-    fn lines_of_pre_stay_lines() {
-        assert_eq!(parse("<pre>a\nb  c</pre>d\ne").text(), "a\nb c\nd e");
-    }
-
-    #[test]
-    fn values_are_no_text_but_labels_of_buttons_are() {
-        let document = parse(
-            "<input name=a value=typed><textarea name=b>typed</textarea><select name=c><option>typed</select>\
-             <input type=submit value=Go><button>Stay</button>",
-        );
-        assert_eq!(document.text(), "GoStay");
-    }
-
-    #[test]
-    fn a_sketch_shows_what_can_be_used() {
-        let page = sketch(
-            "<h1>Count: 1</h1><a href=?a> ++ </a> <a href=?b>--</a><a name=x>anchor</a>\
-             <form>Name <input name=name value=Ada> <input type=checkbox name=vip checked><input type=checkbox name=old>\
-             <input type=hidden name=h value=1><select name=s><option value=1>one<option value=2 selected>two</select>\
-             <button>Go <b>on</b></button><button disabled>Not yet</button></form>",
-        );
-        assert_eq!(page, "Count: 1\n[++] [--]anchor\nName name=[Ada] vip=[x] old=[] s=[2] [Go on]Not yet");
-    }
-
-    #[test]
-    fn a_card_is_a_link_with_one_text() {
-        let document = parse("<a href=x><h2>Red</h2> <p>5 $</p></a>");
-        assert_eq!(document.link("Red 5 $"), Ok("x"));
-    }
-
-    #[test]
-    fn what_is_hidden_cannot_be_clicked_but_is_sent() {
-        let document = parse("<form hidden><input name=a value=1><button>Go</button></form>");
-        assert!(document.target("Go").is_err());
-        assert_eq!(document.entries(0, None).len(), 1);
-        assert_eq!(document.text(), "");
-    }
 }
