@@ -2,7 +2,6 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::body::Body;
 use crate::flow::Flow;
-use crate::hit::Hit;
+use crate::hit::{Hit, Via};
 use crate::journal::{Divergence, Journal};
 use crate::limits::Limits;
 use crate::log::{Gate, Line};
@@ -111,54 +110,55 @@ impl Clock {
 }
 
 impl Engine {
-    /// Brings one request to its session; the future is ready when the session has answered. The body is whole; `peer`
-    /// is who is connected: the client, or a proxy.
+    /// Brings one request to its session; the future is ready when the session has answered. The body is whole; `via` is
+    /// how it came: the address of who is connected, the client or a proxy, or more ([`Via`]).
     ///
     /// A session that waits runs within this call; a form with files is taken apart first, when the future is awaited. Dropping the future gives up the answer, not the session.
-    pub fn answer(&self, request: Request<Bytes>, peer: Option<SocketAddr>) -> Answer {
+    pub fn answer(&self, request: Request<Bytes>, via: impl Into<Via>) -> Answer {
         let (head, body) = request.into_parts();
-        self.answer_parts(head, body, peer)
+        self.answer_parts(head, body, via.into())
     }
 
     /// [`answer`](Self::answer) for adapters that have the parts: moving them twice costs.
-    pub(crate) fn answer_parts(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
+    pub(crate) fn answer_parts(&self, head: Parts, body: Bytes, via: Via) -> Answer {
         match Access::of(&head) {
-            None => self.serve(head, body, peer),
-            Some(access) => access.log(self.serve(head, body, peer)),
+            None => self.serve(head, body, via),
+            Some(access) => access.log(self.serve(head, body, via)),
         }
     }
 
-    pub(crate) fn serve(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
+    pub(crate) fn serve(&self, head: Parts, body: Bytes, via: Via) -> Answer {
         #[cfg(feature = "compression")]
         if self.0.compress {
             let wanted = crate::compress::wanted(&head.headers);
-            return crate::compress::on_its_way(self.find(head, body, peer), wanted, &self.0.runtime);
+            return crate::compress::on_its_way(self.find(head, body, via), wanted, &self.0.runtime);
         }
-        self.find(head, body, peer)
+        self.find(head, body, via)
     }
 
     /// Finds what answers: the health path, a file, a session.
-    fn find(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
+    fn find(&self, head: Parts, body: Bytes, via: Via) -> Answer {
         let core = &self.0;
-        if head.uri.path() == core.health {
+        let path = via.local(head.uri.path());
+        if path == core.health {
             return Answer::aside(std::future::ready(health()));
         }
         #[cfg(feature = "files")]
-        if let Some(files) = core.files.as_ref().filter(|files| files.wants(&head)) {
-            return files.answer(head, body, peer, self.clone());
+        if let Some(files) = core.files.as_ref().filter(|files| files.wants(path)) {
+            return files.answer(head, body, via, self.clone());
         }
-        self.bring(head, body, peer)
+        self.bring(head, body, via)
     }
 
     /// Brings what is no file to its session.
-    pub(crate) fn bring(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>) -> Answer {
+    pub(crate) fn bring(&self, head: Parts, body: Bytes, via: Via) -> Answer {
         #[cfg(feature = "multipart")]
-        if !body.is_empty() && crate::intake::multipart::wants(&self.0, &head) {
+        if !body.is_empty() && crate::intake::multipart::wants(&self.0, &head, &via) {
             let body = http_body_util::Full::new(body);
-            return Answer::aside(crate::intake::multipart::receive(self.clone(), head, body, peer));
+            return Answer::aside(crate::intake::multipart::receive(self.clone(), head, body, via));
         }
         let (call, back) = Call::begin();
-        self.0.map_checked(self.0.hit(head, body, peer, Reply::new(back)));
+        self.0.map_checked(self.0.hit(head, body, via, Reply::new(back)));
         call.end()
     }
 
@@ -231,8 +231,8 @@ fn health() -> Response<Body> {
 
 impl Core {
     /// A hit, from whom it is by what trusted proxies say.
-    pub(crate) fn hit(&self, head: Parts, body: Bytes, peer: Option<SocketAddr>, reply: Reply) -> Box<Hit> {
-        let mut hit = Hit::new(head, body, peer, reply);
+    pub(crate) fn hit(&self, head: Parts, body: Bytes, via: Via, reply: Reply) -> Box<Hit> {
+        let mut hit = Hit::new(head, body, via, reply);
         if let Some(proxies) = &self.proxies {
             hit.look_behind(proxies);
         }
@@ -256,7 +256,7 @@ impl Core {
 
     /// The flow whose mount is the longest that fits.
     pub(crate) fn route(&self, hit: &mut Hit) -> u16 {
-        let path = hit.full_path();
+        let path = hit.local_path();
         let mounted = self.flows.iter().skip(1).position(|flow| flow.holds(path));
         let flow = mounted.map_or(0, |at| at + 1);
         hit.mount(self.flows[flow].mount().len());

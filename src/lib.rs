@@ -47,7 +47,7 @@ pub use error::{BoxError, Error, Result};
 #[cfg(feature = "files")]
 pub use files::Files;
 pub use flow::Flow;
-pub use hit::{Hit, Site};
+pub use hit::{Hit, Site, Via};
 #[cfg(feature = "sqlite")]
 pub use journal::Sqlite;
 pub use limits::Limits;

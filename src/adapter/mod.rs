@@ -1,6 +1,14 @@
 //! Adapters speak protocols: bytes to hits and answers to bytes, and nothing else.
 
 #[cfg(feature = "http")]
+pub(crate) mod bytes;
+#[cfg(feature = "http")]
+pub(crate) mod fault;
+#[cfg(feature = "http2")]
+pub(crate) mod head;
+#[cfg(feature = "http")]
+pub(crate) mod host;
+#[cfg(feature = "http")]
 pub(crate) mod http;
 
 use std::pin::Pin;

@@ -14,7 +14,6 @@ mod range;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,6 +25,7 @@ use crate::accept::Accepted;
 use crate::body::Body;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::hit::Via;
 use crate::log::Line;
 use crate::reply::{Answer, Raw};
 use offer::Offer;
@@ -122,24 +122,19 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    pub(crate) fn wants(&self, head: &Parts) -> bool {
-        (self.rules.is_file)(head.uri.path())
+    /// Whether this path is a file's and no session's.
+    pub(crate) fn wants(&self, path: &str) -> bool {
+        (self.rules.is_file)(path)
     }
 
     /// Answers with the file, or with a page that says there is none. Other methods are the sessions' where there is no
     /// such file.
-    pub(crate) fn answer(
-        self: &Arc<Self>,
-        head: Parts,
-        body: Bytes,
-        peer: Option<SocketAddr>,
-        engine: Engine,
-    ) -> Answer {
+    pub(crate) fn answer(self: &Arc<Self>, head: Parts, body: Bytes, via: Via, engine: Engine) -> Answer {
         let files = self.clone();
         let get = matches!(head.method, Method::GET | Method::HEAD);
         Answer::aside(async move {
             let look = move || {
-                let found = if get { files.find(&head) } else { files.refuse(&head) };
+                let found = if get { files.find(&head, &via) } else { files.refuse(&head, &via) };
                 (found, head)
             };
             match tokio::task::spawn_blocking(look).await {
@@ -147,7 +142,7 @@ impl Served {
                 Ok((Err(error), _)) if get && open::is_missing(&error) => {
                     engine.refusal(StatusCode::NOT_FOUND, "There is no such file.")
                 }
-                Ok((Err(_), head)) if !get => engine.bring(head, body, peer).await,
+                Ok((Err(_), head)) if !get => engine.bring(head, body, via).await,
                 Ok((Err(error), head)) => unreadable(&engine, head.uri.path(), &error),
                 Err(error) => unreadable(&engine, "", &error),
             }
@@ -155,13 +150,13 @@ impl Served {
     }
 
     /// The answer to GET and HEAD.
-    fn find(&self, head: &Parts) -> io::Result<Raw> {
-        let url = head.uri.path();
+    fn find(&self, head: &Parts, via: &Via) -> io::Result<Raw> {
+        let url = via.local(head.uri.path());
         let name = self.name(url)?;
         let path = path_of(&name);
         let file = match self.folder.file(&path) {
             Err(error) if error.kind() == ErrorKind::IsADirectory => {
-                return self.to_folder(&name, &path, head);
+                return self.to_folder(&name, &path, head, via);
             }
             file => file?,
         };
@@ -181,8 +176,8 @@ impl Served {
     }
 
     /// The answer to other methods, if there is such a file.
-    fn refuse(&self, head: &Parts) -> io::Result<Raw> {
-        if !self.folder.has(&path_of(&self.name(head.uri.path())?)) {
+    fn refuse(&self, head: &Parts, via: &Via) -> io::Result<Raw> {
+        if !self.folder.has(&path_of(&self.name(via.local(head.uri.path()))?)) {
             return Err(ErrorKind::NotFound.into());
         }
         let options = head.method == Method::OPTIONS;
@@ -195,14 +190,15 @@ impl Served {
     }
 
     /// A folder that has an index is shown where its links work: behind a slash.
-    fn to_folder(&self, name: &Name, path: &Path, head: &Parts) -> io::Result<Raw> {
+    fn to_folder(&self, name: &Name, path: &Path, head: &Parts, via: &Via) -> io::Result<Raw> {
         if name.folder || !self.folder.has(&path.join(INDEX)) {
             return Err(ErrorKind::NotFound.into());
         }
         let query = head.uri.query().map(|query| ["?", query].concat()).unwrap_or_default();
-        let to = [name.as_folder_url(), query].concat();
+        let (prefix, url) = head.uri.path().split_at(via.prefix(head.uri.path()));
+        let to = [prefix, &name.as_folder_url(), &query].concat();
         let to = HeaderValue::try_from(to).map_err(|_| ErrorKind::NotFound)?;
-        let headers = [(header::LOCATION, to), (header::CACHE_CONTROL, self.cache(head.uri.path()))];
+        let headers = [(header::LOCATION, to), (header::CACHE_CONTROL, self.cache(url))];
         Ok(Raw {
             status: Some(StatusCode::PERMANENT_REDIRECT),
             headers: HeaderMap::from_iter(headers),

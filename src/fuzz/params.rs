@@ -5,7 +5,7 @@ use http::{Method, Request, Uri, header};
 use siphasher::sip::SipHasher24;
 
 use super::line_and_rest;
-use crate::hit::Hit;
+use crate::hit::{Hit, Via};
 use crate::reply::{Back, Reply};
 use crate::step::{PARAM, Place, Seal};
 
@@ -43,7 +43,7 @@ fn hit(bytes: &[u8]) -> Option<Box<Hit>> {
         .uri(uri)
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     let (parts, body) = request.body(Bytes::copy_from_slice(body)).ok()?.into_parts();
-    Some(Hit::new(parts, body, None, Reply::new(Back::nowhere())))
+    Some(Hit::new(parts, body, Via::default(), Reply::new(Back::nowhere())))
 }
 
 /// The value of the first pair that is named as tokens are; a form that is no text has none.

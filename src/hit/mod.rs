@@ -3,6 +3,7 @@
 mod returning;
 mod shown;
 mod signs;
+mod via;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -24,6 +25,7 @@ use crate::reply::{Complete, Kept, Ready, Reply};
 use crate::request::file::UploadedFile;
 use crate::step;
 pub(crate) use signs::Signs;
+pub use via::Via;
 
 /// One incoming request, whatever protocol brought it: what mappers and predicates look at.
 pub struct Hit {
@@ -31,7 +33,7 @@ pub struct Hit {
     signs: Signs,
     body: Bytes,
     fields: Fields,
-    peer: Option<SocketAddr>,
+    via: Via,
     /// What the trusted proxy says that brought it.
     forwarded: Option<Box<Forwarded>>,
     /// Bytes of the path that name the flow.
@@ -67,8 +69,8 @@ pub enum Site {
 }
 
 impl Hit {
-    /// A hit with the reply that goes back to who brought it. `peer` is `None` where the protocol has no address.
-    pub(crate) fn new(parts: Parts, body: Bytes, peer: Option<SocketAddr>, reply: Reply) -> Box<Hit> {
+    /// A hit with the reply that goes back to who brought it.
+    pub(crate) fn new(parts: Parts, body: Bytes, via: Via, reply: Reply) -> Box<Hit> {
         let signs = Signs::read(&parts.headers);
         let fields = if signs.urlencoded { Fields::Urlencoded } else { Fields::None };
         // In place: it is too large to be made here and moved there.
@@ -79,7 +81,7 @@ impl Hit {
                 signs,
                 body,
                 fields,
-                peer,
+                via,
                 forwarded: None,
                 mount: 0,
                 cut: Cut::default(),
@@ -143,12 +145,12 @@ impl Hit {
 
     /// The client's address: what a trusted proxy says, else whoever is connected. Port 0 where a proxy does not say.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+        self.via.peer
     }
 
-    /// Whether the client came over https: by what a trusted proxy says.
+    /// Whether the client came over https: by what a trusted proxy says, else as the adapter saw it.
     pub fn is_https(&self) -> bool {
-        self.forwarded.as_ref().is_some_and(|forwarded| forwarded.https)
+        self.via.https
     }
 
     /// The host and port that the client asked: by what a trusted proxy says, else by the request itself.
@@ -201,9 +203,11 @@ impl Hit {
 
     /// Takes the client's address, scheme and host from what a trusted peer says.
     pub(crate) fn look_behind(&mut self, proxies: &Proxies) {
-        let peer = self.peer;
-        self.forwarded = peer.and_then(|peer| proxies.read(peer, &self.parts.headers)).map(Box::new);
-        self.peer = self.forwarded.as_ref().map_or(peer, |forwarded| Some(forwarded.client));
+        let Some(peer) = self.via.peer else { return };
+        if let Some(forwarded) = proxies.read(peer, self.via.https, &self.parts.headers) {
+            (self.via.peer, self.via.https) = (Some(forwarded.client), forwarded.https);
+            self.forwarded = Some(Box::new(forwarded));
+        }
     }
 
     /// What proxies say of who it is does not fit together.
@@ -216,10 +220,11 @@ impl Hit {
         self.forwarded.as_ref()?.host.as_deref()
     }
 
-    /// Says how it came, where what said so is not here any more.
-    pub(crate) fn came_by(&mut self, https: bool, host: Option<String>) {
-        if let Some(client) = self.peer.filter(|_| https || host.is_some()) {
-            self.forwarded = Some(Box::new(Forwarded { client, doubtful: false, https, host }));
+    /// Says which host was asked, where the proxy that said so is not here any more.
+    pub(crate) fn asked_host(&mut self, host: Option<String>) {
+        if let Some(client) = self.via.peer.filter(|_| host.is_some()) {
+            self.forwarded =
+                Some(Box::new(Forwarded { client, doubtful: false, https: self.via.https, host }));
         }
     }
 
@@ -320,8 +325,19 @@ impl Hit {
         self.reply.flush(frames, mount)
     }
 
+    /// The path as this server has it: without what leads here through another one.
+    pub(crate) fn local_path(&self) -> &str {
+        self.via.local(self.full_path())
+    }
+
+    /// The bytes of the path that lead here through another server.
+    pub(crate) fn prefix(&self) -> usize {
+        self.via.prefix(self.full_path())
+    }
+
+    /// Its flow is found by so many bytes of the path that this server has.
     pub(crate) fn mount(&mut self, bytes: usize) {
-        self.mount = bytes;
+        self.mount = self.prefix() + bytes;
     }
 
     pub(crate) fn mount_path(&self) -> &str {
@@ -425,7 +441,7 @@ mod tests {
 
     fn hit(request: http::request::Builder, body: &'static str) -> Box<Hit> {
         let (parts, body) = request.body(Bytes::from(body)).expect("a request").into_parts();
-        Hit::new(parts, body, None, Reply::new(Back::nowhere()))
+        Hit::new(parts, body, Via::default(), Reply::new(Back::nowhere()))
     }
 
     #[test]

@@ -46,12 +46,13 @@ mod tests {
     use http::Request;
 
     use super::*;
+    use crate::hit::Via;
     use crate::reply::{Back, Reply};
 
     #[test]
     fn tokens_are_left_out_and_all_else_stays_as_it_came() {
         let (parts, body) = Request::new(Bytes::new()).into_parts();
-        let hit = Hit::new(parts, body, None, Reply::new(Back::nowhere()));
+        let hit = Hit::new(parts, body, Via::default(), Reply::new(Back::nowhere()));
         for (came, shown) in [
             ("", ""),
             ("_t=1", ""),

@@ -14,8 +14,6 @@ pub(crate) mod spool;
 #[cfg(feature = "multipart")]
 pub(crate) mod store;
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
@@ -24,6 +22,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use crate::body::Body;
 use crate::engine::{Access, Engine};
 use crate::error::BoxError;
+use crate::hit::Via;
 use crate::limits::Limits;
 use crate::reply::Answer;
 
@@ -33,24 +32,24 @@ impl Engine {
     /// gives the body up.
     ///
     /// A refusal in HTTP/1 says `Connection: close`: the rest of the body was not read.
-    pub fn receive<B>(&self, request: Request<B>, peer: Option<SocketAddr>) -> Answer
+    pub fn receive<B>(&self, request: Request<B>, via: impl Into<Via>) -> Answer
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         let (head, body) = request.into_parts();
-        self.receive_parts(head, body, peer)
+        self.receive_parts(head, body, via.into())
     }
 
     /// [`receive`](Self::receive) for adapters that have the parts: moving them twice costs.
-    pub(crate) fn receive_parts<B>(&self, head: Parts, body: B, peer: Option<SocketAddr>) -> Answer
+    pub(crate) fn receive_parts<B>(&self, head: Parts, body: B, via: Via) -> Answer
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
         if body.is_end_stream() {
-            return self.answer_parts(head, Bytes::new(), peer);
+            return self.answer_parts(head, Bytes::new(), via);
         }
         let access = Access::of(&head);
-        let answer = Answer::aside(receive(self.clone(), head, body, peer));
+        let answer = Answer::aside(receive(self.clone(), head, body, via));
         match access {
             None => answer,
             Some(access) => access.log(answer),
@@ -58,17 +57,17 @@ impl Engine {
     }
 }
 
-async fn receive<B>(engine: Engine, head: Parts, body: B, peer: Option<SocketAddr>) -> Response<Body>
+async fn receive<B>(engine: Engine, head: Parts, body: B, via: Via) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let version = head.version;
     #[cfg(feature = "multipart")]
-    if multipart::wants(&engine.0, &head) {
-        return multipart::receive(engine, head, body, peer).await;
+    if multipart::wants(&engine.0, &head, &via) {
+        return multipart::receive(engine, head, body, via).await;
     }
     match whole(body, engine.limits()).await {
-        Ok(body) => engine.serve(head, body, peer).await,
+        Ok(body) => engine.serve(head, body, via).await,
         Err(refusal) => refusal.answer(&engine, version),
     }
 }

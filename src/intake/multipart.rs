@@ -5,7 +5,6 @@
 //! small, and the time it takes grows with the body and not faster.
 
 use std::hash::Hasher;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -25,7 +24,7 @@ use super::store::Store;
 use crate::body::Body;
 use crate::engine::{Core, Engine};
 use crate::error::BoxError;
-use crate::hit::Hit;
+use crate::hit::{Hit, Via};
 use crate::journal::FileSent;
 use crate::limits::Limits;
 use crate::log::Line;
@@ -70,26 +69,21 @@ impl Sent {
 }
 
 /// Whether a body is taken apart here: a form that is sent, not something else with such a type.
-pub(crate) fn wants(core: &Core, head: &Head) -> bool {
+pub(crate) fn wants(core: &Core, head: &Head, via: &Via) -> bool {
     let kind = head.headers.get(header::CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
     let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     essence.eq_ignore_ascii_case(b"multipart/form-data")
         && !head.method.is_safe()
-        && head.uri.path() != core.health
+        && via.local(head.uri.path()) != core.health
 }
 
 /// Reads a form, then brings it to its session.
-pub(crate) async fn receive<B>(
-    engine: Engine,
-    head: Head,
-    body: B,
-    peer: Option<SocketAddr>,
-) -> Response<Body>
+pub(crate) async fn receive<B>(engine: Engine, head: Head, body: B, via: Via) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let core = engine.0.clone();
-    let mut hit = core.hit(head, Bytes::new(), peer, Reply::new(Back::nowhere()));
+    let mut hit = core.hit(head, Bytes::new(), via, Reply::new(Back::nowhere()));
     match take(&core, &mut hit, body).await {
         Ok(sent) => {
             hit.set_sent(sent);

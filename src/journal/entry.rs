@@ -14,6 +14,7 @@ use serde::de::{DeserializeOwned, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::BoxError;
+use crate::hit::Via;
 
 use super::store::{Chunk, Fault, StoreError};
 pub(crate) use text::Text;
@@ -169,6 +170,9 @@ pub(crate) struct Taken {
     pub(crate) peer: Option<SocketAddr>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) https: bool,
+    /// Bytes of the path that lead to the server through another one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) prefix: u16,
     /// The host that was asked, where a proxy says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) host: Option<String>,
@@ -187,6 +191,14 @@ pub(crate) struct Taken {
     /// The component that took it: its path on the page.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) scope: String,
+}
+
+impl Taken {
+    /// How it came in.
+    pub(crate) fn via(&self) -> Via {
+        let via = Via::peer(self.peer).below(usize::from(self.prefix));
+        if self.https { via.over_https() } else { via }
+    }
 }
 
 /// A file that came with a form.
@@ -247,9 +259,8 @@ impl Blob {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
+fn is_zero<N: Default + PartialEq>(number: &N) -> bool {
+    *number == N::default()
 }
 
 fn get() -> Text {

@@ -47,6 +47,7 @@ pub(crate) fn fill(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>, fields: &m
     taken.headers = fields.differ(hit.headers(), &hidden.cookies);
     taken.peer = hit.peer();
     taken.https = hit.is_https();
+    taken.prefix = u16::try_from(hit.prefix()).expect("it was given as one");
     taken.host = hit.forwarded_host().map(str::to_owned);
     taken.returned = hit.pass().map(|pass| pass.own);
 }
@@ -86,14 +87,14 @@ pub(crate) fn again(taken: &Taken, played: &Played, mount: &str) -> Box<Hit> {
     parts.method = Method::from_bytes(taken.method.as_bytes()).unwrap_or_default();
     parts.uri = Uri::try_from(path_and_query).unwrap_or_default();
     parts.headers = played.map();
-    let mut hit = Hit::new(parts, body, taken.peer, Reply::new(Back::nowhere()));
-    hit.came_by(taken.https, taken.host.clone());
+    let mut hit = Hit::new(parts, body, taken.via(), Reply::new(Back::nowhere()));
+    hit.asked_host(taken.host.clone());
     if let Some(own) = taken.returned {
         let answer = Answered::again(taken.answer);
         // Where it led to is behind it.
         hit.came_back_then(Pass { serial: 0, step: 0, answer, own });
     }
-    if hit.full_path().starts_with(mount) {
+    if hit.local_path().starts_with(mount) {
         hit.mount(mount.len());
     }
     #[cfg(feature = "multipart")]

@@ -50,8 +50,9 @@ impl Proxies {
         self.networks.iter().any(|network| network.holds(ip))
     }
 
-    /// What this peer says of the request, if it is trusted.
-    pub(crate) fn read(&self, peer: SocketAddr, headers: &HeaderMap) -> Option<Forwarded> {
+    /// What this peer says of the request, if it is trusted. `https`: how it came from there, which holds where the peer
+    /// does not say how it came to it.
+    pub(crate) fn read(&self, peer: SocketAddr, https: bool, headers: &HeaderMap) -> Option<Forwarded> {
         if !self.trusts(peer.ip()) {
             return None;
         }
@@ -67,7 +68,7 @@ impl Proxies {
         Some(Forwarded {
             client,
             doubtful,
-            https: scheme.unwrap_or(false),
+            https: scheme.unwrap_or(https),
             host: host.filter(|host| is_host(host)).map(Cow::into_owned),
         })
     }
@@ -270,7 +271,7 @@ mod tests {
     fn read(fields: &[(&str, &str)]) -> Forwarded {
         let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         let peer = "10.0.0.1:999".parse().expect("an address");
-        proxies(&["10.0.0.0/8"]).read(peer, &headers(&fields)).expect("it is trusted")
+        proxies(&["10.0.0.0/8"]).read(peer, false, &headers(&fields)).expect("it is trusted")
     }
 
     fn client(name: &str, value: &str) -> String {
@@ -334,7 +335,7 @@ mod tests {
         let two = read(&[(FOR, "192.0.2.1"), (FOR, "192.0.2.2, 10.0.0.2")]);
         assert_eq!(two.client.to_string(), "192.0.2.2:0", "fields of one name are one list");
         let bytes = headers(&[(FOR, b"\xff, 192.0.2.1")]);
-        let read = proxies(&["10.0.0.1"]).read("10.0.0.1:1".parse().expect("an address"), &bytes);
+        let read = proxies(&["10.0.0.1"]).read("10.0.0.1:1".parse().expect("an address"), false, &bytes);
         assert_eq!(read.expect("trusted").client.to_string(), "192.0.2.1:0");
     }
 
@@ -406,9 +407,9 @@ mod tests {
             let fields: Vec<_> = fields.iter().map(|(name, value)| (names[*name], value.as_bytes())).collect();
             let (headers, peer) = (headers(&fields), SocketAddr::new(peer, 1));
             let some = proxies(&["10.0.0.0/8", "::1"]);
-            prop_assert_eq!(some.read(peer, &headers).is_some(), some.trusts(peer.ip()));
+            prop_assert_eq!(some.read(peer, false, &headers).is_some(), some.trusts(peer.ip()));
             let all = proxies(&["0.0.0.0/0", "::/0"]);
-            prop_assert!(all.read(peer, &headers).is_some());
+            prop_assert!(all.read(peer, false, &headers).is_some());
         }
 
         /// Whatever a client sends, what the proxy adds behind it is what counts.

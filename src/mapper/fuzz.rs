@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Request, header};
 use super::forwarded::{Forwarded, Proxies};
 use super::identify::{Identity, Map, Mapper};
 use super::key::{Keys, WIRE};
-use crate::hit::Hit;
+use crate::hit::{Hit, Via};
 use crate::reply::{Back, Reply};
 
 /// `Cookie` fields, one a line: what is claimed stands in them as a cookie of the name, and what verifies was signed.
@@ -22,7 +22,7 @@ pub(crate) fn cookie(bytes: &[u8]) {
     }
     let Ok(request) = request.body(Bytes::new()) else { return };
     let (parts, body) = request.into_parts();
-    let hit = Hit::new(parts, body, None, Reply::new(Back::nowhere()));
+    let hit = Hit::new(parts, body, Via::default(), Reply::new(Back::nowhere()));
     let mut identity = Identity::new("sid");
     Map::by_cookie().identify(&hit, &mut identity);
     // A field of just the right length is taken for one id at first sight; with a `;` in it, it verifies for nobody.
@@ -56,8 +56,8 @@ pub(crate) fn forwarded(bytes: &[u8]) {
     let network = ["10.0.0.0/8".to_owned(), "::1".to_owned()];
     let proxies = Proxies::new(&network).expect("networks").expect("two");
     let (stranger, proxy) = (SocketAddr::from(([192, 0, 2, 1], 1)), SocketAddr::from(([10, 0, 0, 1], 1)));
-    assert_eq!(proxies.read(stranger, &headers), None);
-    let read = |headers: &HeaderMap| proxies.read(proxy, headers).expect("it is trusted");
+    assert_eq!(proxies.read(stranger, false, &headers), None);
+    let read = |headers: &HeaderMap| proxies.read(proxy, false, headers).expect("it is trusted");
     let said = read(&headers);
     let graphic = |host: &String| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic());
     assert!(said.host.as_ref().is_none_or(graphic), "{said:?}");

@@ -342,6 +342,7 @@ mod tests {
     use http::Request;
 
     use super::*;
+    use crate::hit::Via;
     use crate::reply::{Back, Reply};
 
     fn hit(uri: &str, fields: &[(&str, &str)]) -> Box<Hit> {
@@ -350,7 +351,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, body) = request.body(Bytes::new()).expect("a request").into_parts();
-        Hit::new(parts, body, "192.0.2.7:1".parse().ok(), Reply::new(Back::nowhere()))
+        Hit::new(parts, body, from("192.0.2.7:1"), Reply::new(Back::nowhere()))
     }
 
     fn claims(map: Map, hit: &Hit) -> Vec<String> {
@@ -368,6 +369,10 @@ mod tests {
     /// What is as long as an id.
     fn id(digit: &str) -> String {
         digit.repeat(WIRE)
+    }
+
+    fn from(address: &str) -> Via {
+        Via::peer(address.parse::<std::net::SocketAddr>().expect("an address"))
     }
 
     #[test]
@@ -428,7 +433,7 @@ mod tests {
         }
         let map = Map::by_cookie().address();
         let (parts, body) = Request::get("/").body(Bytes::new()).expect("ok").into_parts();
-        let here = Hit::new(parts, body, "192.0.2.8:9".parse().ok(), Reply::new(Back::nowhere()));
+        let here = Hit::new(parts, body, from("192.0.2.8:9"), Reply::new(Back::nowhere()));
         assert_ne!(label(&map, &hit("/", &[])), label(&map, &here));
     }
 

@@ -85,6 +85,7 @@ mod tests {
     use http::Request;
 
     use super::*;
+    use crate::hit::Via;
     use crate::reply::{Back, Reply};
 
     fn of(method: Method, path: &str, fields: &[(&str, &str)]) -> Purpose {
@@ -93,7 +94,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, body) = request.body(Bytes::new()).expect("a request").into_parts();
-        Purpose::of(&Hit::new(parts, body, None, Reply::new(Back::nowhere())))
+        Purpose::of(&Hit::new(parts, body, Via::default(), Reply::new(Back::nowhere())))
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub use state::Shared;
 pub use upload::Upload;
 
 use crate::error::Error;
-use crate::hit::Hit;
+use crate::hit::{Hit, Via};
 use crate::journal::recording::Completed;
 use crate::journal::{Taken, Verb};
 use crate::reply::{Back, Reply};
@@ -237,7 +237,7 @@ impl Request {
             .talk(|talk| talk.current.as_deref().map(|hit| look.take().expect("called once")(hit)));
         seen.unwrap_or_else(|| {
             let (parts, body) = http::Request::new(Bytes::new()).into_parts();
-            let empty = Hit::new(parts, body, None, Reply::new(Back::nowhere()));
+            let empty = Hit::new(parts, body, Via::default(), Reply::new(Back::nowhere()));
             look.take().expect("not called above")(&empty)
         })
     }

@@ -4,12 +4,19 @@
 //! It leaves out shutdown, for the bench ends servers by killing them, and the pages of refusals: who is refused here is
 //! cut off.
 
+#[path = "../../../src/adapter/bytes.rs"]
+mod bytes;
 #[expect(dead_code, reason = "stopping and resting are the library's")]
 #[path = "../../../src/adapter/http/deadlines.rs"]
 mod deadlines;
 #[expect(dead_code, reason = "refusals are the library's")]
+#[path = "../../../src/adapter/fault.rs"]
+mod fault;
+#[expect(dead_code, reason = "refusals are the library's")]
 #[path = "../../../src/adapter/http/framing/mod.rs"]
 mod framing;
+#[path = "../../../src/adapter/host.rs"]
+mod host;
 #[expect(dead_code, reason = "refusals are the library's")]
 #[path = "../../../src/adapter/http/wire.rs"]
 mod wire;

@@ -19,7 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::deadlines::{Phase, Sweep, Watched, order};
-use super::framing::{Bounds, Fault, fault};
+use super::fault::{self, Fault};
+use super::framing::Bounds;
 use super::http2;
 use super::service::Door;
 use super::wire::Wire;
@@ -101,7 +102,7 @@ async fn serve(
     watched: &Arc<Watched>,
 ) -> Option<TcpStream> {
     let wire = Wire::new(stream, read, watched.clone(), house.bounds);
-    let mut connection = house.protocol.serve_connection(wire, Door::new(house.engine.clone(), peer));
+    let mut connection = house.protocol.serve_connection(wire, Door::new(house.engine.clone(), peer.into()));
     let end = poll_fn(|cx| drive(&mut connection, watched, cx)).await;
     let wire = connection.into_parts().io;
     match end {

@@ -36,6 +36,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use super::{Adapter, Listening, Stop};
+use super::{bytes, fault, host};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::limits::Limits;

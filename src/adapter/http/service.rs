@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::ready;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -13,18 +12,19 @@ use hyper::service::Service;
 
 use crate::body::Body;
 use crate::engine::Engine;
+use crate::hit::Via;
 use crate::mapper::purpose::ALLOW;
 use crate::reply::Answer;
 
 /// Where the requests of one connection come in.
 pub(super) struct Door {
     engine: Engine,
-    peer: SocketAddr,
+    via: Via,
 }
 
 impl Door {
-    pub(super) fn new(engine: Engine, peer: SocketAddr) -> Self {
-        Door { engine, peer }
+    pub(super) fn new(engine: Engine, via: Via) -> Self {
+        Door { engine, via }
     }
 
     /// TRACE would show a script what the browser hides from it, and CONNECT asks for a tunnel.
@@ -50,7 +50,7 @@ impl Service<Request<Incoming>> for Door {
         if head.uri.authority().is_some() {
             name_host(&mut head);
         }
-        Answering(self.engine.receive_parts(head, body, Some(self.peer)))
+        Answering(self.engine.receive_parts(head, body, self.via))
     }
 }
 

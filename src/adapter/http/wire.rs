@@ -15,7 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::deadlines::{Phase, Watched};
-use super::framing::{Bounds, Fault, Framing};
+use super::fault::Fault;
+use super::framing::{Bounds, Framing};
 
 /// Bytes that are read at once.
 const BUFFER: usize = 16 * 1024;

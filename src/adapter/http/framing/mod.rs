@@ -4,14 +4,12 @@
 //! happens here; how the bytes are cut makes no difference. What the program may refuse (methods, sizes of bodies) is
 //! let through.
 
-mod bytes;
 mod chunks;
-pub(crate) mod fault;
 mod head;
-pub(crate) mod host;
 
+use super::fault::Fault;
+use super::{bytes, fault, host};
 use chunks::Chunks;
-pub(crate) use fault::Fault;
 use head::Head;
 
 /// How large a head may be.

@@ -28,7 +28,7 @@ use tokio::net::TcpStream;
 
 use super::connection::{House, linger, refuse};
 use super::deadlines::{Phase, Watched, order};
-use super::framing::fault;
+use super::fault;
 use crate::limits::Limits;
 use cursor::kind;
 use door::Door;
@@ -158,7 +158,7 @@ fn read(stream: &mut TcpStream, first: &mut Vec<u8>, cx: &mut Context<'_>) -> Po
 async fn serve(stream: TcpStream, peer: SocketAddr, house: &House, watched: &Arc<Watched>) {
     let line = Arc::new(Line::new(stream));
     let wire = Wire::new(line.clone(), watched.clone(), house.engine.limits().streams);
-    let mut connection = house.http2.0.serve_connection(wire, Door::new(house.engine.clone(), peer));
+    let mut connection = house.http2.0.serve_connection(wire, Door::new(house.engine.clone(), peer.into()));
     let mut leaves = false;
     let end = poll_fn(|cx| drive(&mut connection, &mut leaves, watched, cx)).await;
     drop(connection);

@@ -30,7 +30,7 @@ fn is_port(rest: &[u8]) -> bool {
 }
 
 /// A target that does not begin with a slash.
-pub(super) fn is_odd_target(method: &[u8], target: &[u8]) -> bool {
+pub(crate) fn is_odd_target(method: &[u8], target: &[u8]) -> bool {
     match method {
         b"CONNECT" => is_authority(target) && target.contains(&b':'),
         b"OPTIONS" if target == b"*" => true,

@@ -1,15 +1,15 @@
 //! Which bytes may stand where, and runs of them.
 
 /// Of tokens: methods, field names, names of chunk extensions.
-pub(super) const TOKEN: u8 = 1;
+pub(crate) const TOKEN: u8 = 1;
 /// Of a path.
-pub(super) const PATH: u8 = 2;
+pub(crate) const PATH: u8 = 2;
 /// Of a query.
-pub(super) const QUERY: u8 = 4;
+pub(crate) const QUERY: u8 = 4;
 /// Of field values: visible, blank, or not ASCII.
-pub(super) const VALUE: u8 = 8;
+pub(crate) const VALUE: u8 = 8;
 /// Of names of hosts, escapes left out. A comma is lawful, but is mostly two hosts that somebody joined.
-pub(super) const HOST: u8 = 16;
+pub(crate) const HOST: u8 = 16;
 
 static CLASSES: [u8; 256] = classes();
 
@@ -64,12 +64,12 @@ const fn in_value(byte: u8) -> bool {
     (byte >= b' ') & (byte != 0x7f) | (byte == b'\t')
 }
 
-pub(super) fn is(byte: u8, class: u8) -> bool {
+pub(crate) fn is(byte: u8, class: u8) -> bool {
     CLASSES[usize::from(byte)] & class != 0
 }
 
 /// Where a run of a class ends.
-pub(super) fn run(bytes: &[u8], mut at: usize, class: u8) -> usize {
+pub(crate) fn run(bytes: &[u8], mut at: usize, class: u8) -> usize {
     let mut rest = bytes.get(at..).unwrap_or_default();
     // Eight at a time without a look at the end: fewer steps for the same.
     while let Some((some, after)) = rest.split_first_chunk::<8>() {
@@ -84,15 +84,15 @@ pub(super) fn run(bytes: &[u8], mut at: usize, class: u8) -> usize {
     at + rest.iter().position(|byte| !is(*byte, class)).unwrap_or(rest.len())
 }
 
-pub(super) fn run_of_path(bytes: &[u8], at: usize) -> usize {
+pub(crate) fn run_of_path(bytes: &[u8], at: usize) -> usize {
     leap(bytes, at, PATH, |word| odd_in_query(word) | equal(word, b'?') | equal(word, b'`'))
 }
 
-pub(super) fn run_of_query(bytes: &[u8], at: usize) -> usize {
+pub(crate) fn run_of_query(bytes: &[u8], at: usize) -> usize {
     leap(bytes, at, QUERY, odd_in_query)
 }
 
-pub(super) fn run_of_value(bytes: &[u8], at: usize) -> usize {
+pub(crate) fn run_of_value(bytes: &[u8], at: usize) -> usize {
     leap(bytes, at, VALUE, |word| below(word, b' ') | equal(word, 0x7f))
 }
 
@@ -139,7 +139,7 @@ fn equal(word: u64, byte: u8) -> u64 {
 }
 
 /// Without the blanks around it.
-pub(super) fn trim(mut value: &[u8]) -> &[u8] {
+pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = value {
         value = rest;
     }
