@@ -37,7 +37,9 @@ mod sync;
 pub mod test;
 
 #[cfg(feature = "http")]
-pub use adapter::http::{Address, Http};
+pub use adapter::http::Http;
+#[cfg(feature = "socket")]
+pub use adapter::socket::Address;
 pub use adapter::{Adapter, Listening, Stop};
 pub use body::Body;
 #[cfg(feature = "cookies")]

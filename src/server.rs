@@ -122,8 +122,8 @@ impl Server {
         self
     }
 
-    /// The name of the visitors' cookie. Default: `sid_` and the first adapter's port, so that two servers of one
-    /// host do not take each other's. Over https the server puts `__Host-` in front.
+    /// The name of the visitors' cookie. Default: `sid_` and the first adapter's port, or the name of its Unix socket
+    /// (`sid_app` at `/run/app.sock`), so that two servers of one host do not take each other's. Over https the server puts `__Host-` in front.
     pub fn cookie(mut self, name: impl Into<String>) -> Self {
         self.cookie = Some(name.into());
         self
@@ -272,10 +272,7 @@ impl Server {
             listening.push(adapter.bind().await?);
         }
         if self.cookie.is_none() {
-            let port = listening
-                .first()
-                .and_then(|first| first.address().rsplit_once(':').map(|(_, port)| port.to_owned()));
-            self.cookie = port.map(|port| format!("sid_{port}"));
+            self.cookie = listening.first().map(|first| SessionCookie::name_at(&first.address()));
         }
         Ok(Bound { engine: self.into_engine()?, listening })
     }

@@ -10,6 +10,12 @@ pub(crate) mod head;
 pub(crate) mod host;
 #[cfg(feature = "http")]
 pub(crate) mod http;
+#[cfg(feature = "socket")]
+#[cfg_attr(
+    not(feature = "http"),
+    allow(dead_code, unused_imports, reason = "not every protocol needs all of it")
+)]
+pub(crate) mod socket;
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};

@@ -23,10 +23,16 @@ impl SessionCookie {
         SessionCookie { plain: name.to_owned(), https: [PREFIX, name].concat() }
     }
 
+    /// What it is called at a server whose first address this is: by its port, or by the name of its Unix socket.
+    pub(crate) fn name_at(address: &str) -> String {
+        let last = address.rsplit([':', '/']).next().unwrap_or_default();
+        let stem = last.strip_suffix(".sock").unwrap_or(last);
+        ["sid_", &stem.replace(|c| !is_of_name(c), "_")].concat()
+    }
+
     /// Whether a session's cookie can have this name.
     pub(crate) fn check(name: &str) -> Result<(), Error> {
-        let token = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-        if name.is_empty() || !name.chars().all(token) {
+        if name.is_empty() || !name.chars().all(is_of_name) {
             return Err(Error::new(format!("cookie {name:?}: use letters, digits, `_`, `-` and `.`")));
         }
         let starts =
@@ -59,5 +65,28 @@ impl SessionCookie {
             _ => name,
         };
         bare == self.plain
+    }
+}
+
+fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_-.".contains(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_without_a_name_has_that_of_its_address() {
+        for (address, name) in [
+            ("127.0.0.1:8080", "sid_8080"),
+            ("[::1]:80", "sid_80"),
+            ("unix:/run/shop/app.sock", "sid_app"),
+            ("unix:app", "sid_app"),
+            ("unix:/run/my shop;é.sock", "sid_my_shop__"),
+        ] {
+            assert_eq!(SessionCookie::name_at(address), name, "{address}");
+            SessionCookie::check(name).expect("it can be one");
+        }
     }
 }

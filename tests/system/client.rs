@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
 use crate::PATIENCE;
 
+/// What a connection goes through.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 /// One connection.
 pub struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     unread: Vec<u8>,
 }
 
@@ -22,11 +27,19 @@ pub struct Reply {
 }
 
 impl Client {
+    /// Connects to an address, or to a Unix socket (`unix:` and its path).
     pub async fn connect(address: &str) -> Client {
+        if let Some(path) = address.strip_prefix("unix:") {
+            return Client::over(UnixStream::connect(path).await.expect("somebody listens"));
+        }
         let stream = timeout(PATIENCE, TcpStream::connect(address)).await.expect("connected in time");
         let stream = stream.expect("somebody listens");
         stream.set_nodelay(true).expect("a socket has the option");
-        Client { stream, unread: Vec::new() }
+        Client::over(stream)
+    }
+
+    fn over(stream: impl Stream + 'static) -> Client {
+        Client { stream: Box::new(stream), unread: Vec::new() }
     }
 
     /// A request of one line and a host, with these further fields (each with its CRLF).
@@ -126,7 +139,7 @@ impl Client {
 
     /// Whether nothing comes for so long, not even the end.
     pub async fn is_silent(&mut self, time: Duration) -> bool {
-        self.unread.is_empty() && timeout(time, self.stream.peek(&mut [0])).await.is_err()
+        self.unread.is_empty() && timeout(time, self.stream.read_buf(&mut self.unread)).await.is_err()
     }
 
     async fn line(&mut self) -> String {

@@ -32,6 +32,7 @@ mod running;
 mod sending;
 mod signals;
 mod slow_crowd;
+mod sockets;
 mod static_files;
 mod streaming;
 mod uploads;

@@ -17,6 +17,9 @@ mod fault;
 mod framing;
 #[path = "../../../src/adapter/host.rs"]
 mod host;
+#[expect(dead_code, reason = "Unix sockets, and how connections rest and end, are the library's")]
+#[path = "../../../src/adapter/socket/stream.rs"]
+mod stream;
 #[expect(dead_code, reason = "refusals are the library's")]
 #[path = "../../../src/adapter/http/wire.rs"]
 mod wire;
@@ -40,6 +43,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use deadlines::{Phase, Sweep, Times, order};
 use framing::Bounds;
+use stream::Stream;
 use wire::Wire;
 
 /// The library's limits.
@@ -127,7 +131,7 @@ where
 {
     let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     let watched = sweep.watch(waker);
-    let wire = Wire::new(stream, Vec::new(), watched.clone(), BOUNDS);
+    let wire = Wire::new(Stream::from(stream), Vec::new(), watched.clone(), BOUNDS);
     let mut connection = pin!(http.serve_connection(wire, service));
     let end = poll_fn(|cx| {
         let orders = watched.orders();

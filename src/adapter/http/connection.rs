@@ -6,7 +6,6 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -16,8 +15,8 @@ use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::server::conn::http1;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
+use super::Stream;
 use super::deadlines::{Phase, Sweep, Watched, order};
 use super::fault::{self, Fault};
 use super::framing::Bounds;
@@ -26,6 +25,7 @@ use super::service::Door;
 use super::wire::Wire;
 use crate::body::Body;
 use crate::engine::Engine;
+use crate::hit::Via;
 
 /// How long a refusal may take to be sent, and then how long what the client still sends is thrown away.
 const LINGER: Duration = Duration::from_secs(5);
@@ -42,6 +42,9 @@ pub(super) struct House {
     pub(super) sweep: Arc<Sweep>,
 }
 
+/// A connection, and what was read of it already.
+pub(super) type Begun = (Stream, Vec<u8>);
+
 /// How a time with hyper ends.
 enum End {
     /// hyper is done, or the connection is broken.
@@ -56,59 +59,50 @@ enum End {
 }
 
 /// All requests of one connection.
-pub(super) async fn converse(stream: TcpStream, peer: SocketAddr, house: Arc<House>) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY");
-    }
+pub(super) async fn converse(stream: Stream, via: Via, house: Arc<House>) {
     let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     let watched = house.sweep.watch(waker);
-    let mut stream = Some(stream);
+    // What is moved straight into a box takes no room here: a connection that rests has none for one that is served.
+    let mut begun = Some((stream, Vec::new()));
     let mut is_new = true;
-    while let Some(idle) = stream.take() {
+    while let Some((stream, read)) = &mut begun {
         watched.rest(true);
-        let Some(first) = poll_fn(|cx| rest(&idle, &watched, cx)).await else { return };
+        let Some(first) = poll_fn(|cx| rest(stream, read, &watched, cx)).await else { return };
         watched.rest(false);
-        let mut begun = Some((idle, Vec::new()));
         // Only what begins so can be HTTP/2: all but some methods need not be asked.
         if is_new && first == b'P' {
-            let (idle, _) = begun.take().expect("it is put there above");
-            begun = Box::pin(http2::receive(idle, peer, &house, &watched)).await;
+            begun = Box::pin(http2::receive(begun.take(), via, &house, &watched)).await;
         }
         is_new = false;
-        let Some((idle, read)) = begun else { return };
-        // In a box: a connection that rests has no room for one that is served.
-        stream = Box::pin(serve(idle, read, peer, &house, &watched)).await;
+        begun = Box::pin(serve(begun.take(), via, &house, &watched)).await.map(|idle| (idle, Vec::new()));
     }
 }
 
 /// Waits for the next request, of which this is the first byte; `None` if none will come, or it is not waited for any
-/// longer.
-fn rest(stream: &TcpStream, watched: &Watched, cx: &mut Context<'_>) -> Poll<Option<u8>> {
+/// longer. Where the byte had to be read it is in `read`.
+fn rest(
+    stream: &mut Stream,
+    read: &mut Vec<u8>,
+    watched: &Watched,
+    cx: &mut Context<'_>,
+) -> Poll<Option<u8>> {
     if watched.orders() & (order::LEAVE | order::CLOSE) != 0 {
         return Poll::Ready(None);
     }
-    // That it may be readable is not enough: of new sockets it is always said.
-    let mut first = [0];
-    let there = ready!(stream.poll_peek(cx, &mut ReadBuf::new(&mut first)));
-    Poll::Ready(there.is_ok_and(|bytes| bytes > 0).then_some(first[0]))
+    stream.poll_first(cx, read).map(|first| first.unwrap_or_default())
 }
 
-/// Serves requests until nobody uses the connection; then it is given back. Some of it may be read already.
-async fn serve(
-    stream: TcpStream,
-    read: Vec<u8>,
-    peer: SocketAddr,
-    house: &House,
-    watched: &Arc<Watched>,
-) -> Option<TcpStream> {
+/// Serves requests until nobody uses the connection; then it is given back.
+async fn serve(begun: Option<Begun>, via: Via, house: &House, watched: &Arc<Watched>) -> Option<Stream> {
+    let (stream, read) = begun?;
     let wire = Wire::new(stream, read, watched.clone(), house.bounds);
-    let mut connection = house.protocol.serve_connection(wire, Door::new(house.engine.clone(), peer.into()));
+    let mut connection = house.protocol.serve_connection(wire, Door::new(house.engine.clone(), via));
     let end = poll_fn(|cx| drive(&mut connection, watched, cx)).await;
-    let wire = connection.into_parts().io;
+    let mut wire = connection.into_parts().io;
     match end {
         End::Rest => return Some(wire.into_stream()),
         End::Close => {}
-        End::Abort => drop(wire.into_stream().set_zero_linger()),
+        End::Abort => wire.into_stream().set_zero_linger(),
         End::Refuse(fault) => {
             let for_head = wire.is_for_head();
             if let Some(fault) = fault.or_else(|| wire.fault()) {
@@ -117,7 +111,7 @@ async fn serve(
         }
         // hyper refuses by itself what we let through and it cannot read.
         End::Done(Err(error)) if !error.is_parse() => {
-            tracing::debug!(%peer, %error, "a connection ended early")
+            tracing::debug!(peer = via.address().map(tracing::field::display), %error, "a connection ended early")
         }
         End::Done(_) if wire.is_unread() => linger(wire.into_stream()).await,
         End::Done(_) => {}
@@ -168,7 +162,7 @@ fn obey(orders: u8, connection: &mut http1::Connection<Wire, Door>, watched: &Wa
 }
 
 /// Answers what no session gets to see, and closes.
-pub(super) async fn refuse(mut stream: TcpStream, engine: &Engine, fault: Fault, for_head: bool) {
+pub(super) async fn refuse(mut stream: Stream, engine: &Engine, fault: Fault, for_head: bool) {
     let status = StatusCode::from_u16(fault.status).expect("a fault's status is one");
     let answer = written(engine.refusal(status, fault.says), for_head).await;
     let mut rest = &answer[..];
@@ -208,7 +202,7 @@ async fn written(response: Response<Body>, for_head: bool) -> Vec<u8> {
 }
 
 /// Says that nothing more is sent, and throws away what comes until the client closes too.
-pub(super) async fn linger(mut stream: TcpStream) {
+pub(super) async fn linger(mut stream: Stream) {
     let mut left = REST;
     let close = poll_fn(|cx| {
         ready!(Pin::new(&mut stream).poll_shutdown(cx))?;

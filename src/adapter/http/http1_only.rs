@@ -1,12 +1,10 @@
 //! What stands in for HTTP/2 when it is not built: every connection is HTTP/1.1.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::TcpStream;
-
-use super::connection::House;
+use super::connection::{Begun, House};
 use super::deadlines::Watched;
+use crate::hit::Via;
 use crate::limits::Limits;
 
 /// Nothing to set.
@@ -18,12 +16,7 @@ impl Settings {
     }
 }
 
-/// Gives the connection back, with nothing read.
-pub(super) async fn receive(
-    stream: TcpStream,
-    _: SocketAddr,
-    _: &House,
-    _: &Arc<Watched>,
-) -> Option<(TcpStream, Vec<u8>)> {
-    Some((stream, Vec::new()))
+/// Gives the connection back.
+pub(super) async fn receive(begun: Option<Begun>, _: Via, _: &House, _: &Arc<Watched>) -> Option<Begun> {
+    begun
 }

@@ -4,7 +4,6 @@
 //! long clients may take is kept by `deadlines`. One connection's life is in `connection`, what becomes of a request
 //! in `service`. A connection that begins as HTTP/2 goes its own way, in `http2`.
 
-mod accept;
 mod connection;
 mod deadlines;
 #[cfg(test)]
@@ -31,99 +30,66 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use hyper::server::conn::http1;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
+use super::socket::{Acceptor, Address, Listener, Site, Stream};
 use super::{Adapter, Listening, Stop};
 use super::{bytes, fault, host};
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::hit::Via;
 use crate::limits::Limits;
 use crate::server::BoxFuture;
-use accept::Acceptor;
 use connection::{House, converse};
 use deadlines::{Sweep, Times};
 use framing::Bounds;
 
 /// Header fields that hyper reads without memory of its own.
 const HYPERS_HEADERS: usize = 100;
-/// Connections the kernel holds before they are accepted.
-const BACKLOG: u32 = 1024;
+/// What is told to whom the system gives no place.
+const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\
+    retry-after: 5\r\ncache-control: no-store\r\n\r\n";
 
-/// HTTP/1.1 on a TCP port, and HTTP/2 with the feature `http2`, for clients that begin with it.
+/// HTTP/1.1 on a port or a Unix socket, and HTTP/2 with the feature `http2`, for clients that begin with it.
 #[derive(Debug)]
 pub struct Http {
-    address: String,
-}
-
-/// Where to listen: a port is one of loopback; an address opens it.
-pub trait Address {
-    #[doc(hidden)]
-    fn to_text(self) -> String;
-}
-
-impl Address for u16 {
-    fn to_text(self) -> String {
-        format!("127.0.0.1:{self}")
-    }
-}
-
-impl Address for &str {
-    fn to_text(self) -> String {
-        self.to_owned()
-    }
-}
-
-impl Address for String {
-    fn to_text(self) -> String {
-        self
-    }
-}
-
-impl Address for SocketAddr {
-    fn to_text(self) -> String {
-        self.to_string()
-    }
+    site: Site,
 }
 
 impl Http {
-    /// Listens on a port of loopback (`8080`; 0 is any free one), or on an address (`"0.0.0.0:8080"`, `"[::]:8080"`).
+    /// Listens on a port of loopback (`8080`; 0 is any free one), on an address (`"0.0.0.0:8080"`, `"[::]:8080"`), or on a
+    /// Unix socket (`"unix:/run/app.sock"`).
+    ///
+    /// A Unix socket that a killed server left behind is replaced; where another one listens the server does not start.
     pub fn on(address: impl Address) -> Self {
-        Http { address: address.to_text() }
+        Http { site: Site::on(address) }
+    }
+
+    /// Who may connect to a Unix socket: the mode of its file. Default: `0o600`, the user whom the server runs as alone;
+    /// `0o660` lets in its group, too.
+    pub fn socket_mode(mut self, mode: u32) -> Self {
+        self.site = self.site.mode(mode);
+        self
     }
 }
 
 impl Adapter for Http {
     fn bind(self: Box<Self>) -> BoxFuture<Result<Box<dyn Listening>, Error>> {
         Box::pin(async move {
-            let text = &self.address;
-            let address: SocketAddr = text.parse().map_err(|error| {
-                Error::caused(format!("listen on {text:?}: not an address like \"0.0.0.0:8080\""), error)
-            })?;
-            let failed = |error| Error::caused(format!("listen on {address}"), error);
-            let socket = match address {
-                SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4(),
-                SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6(),
-            };
-            let socket = socket.map_err(failed)?;
-            socket.set_reuseaddr(true).map_err(failed)?;
-            socket.bind(address).map_err(failed)?;
-            let listener = socket.listen(BACKLOG).map_err(failed)?;
-            let address = listener.local_addr().map_err(failed)?;
-            Ok(Box::new(Open { listener, address }) as Box<dyn Listening>)
+            let listener = self.site.bind().await?;
+            Ok(Box::new(Open { listener }) as Box<dyn Listening>)
         })
     }
 }
 
 struct Open {
-    listener: TcpListener,
-    address: SocketAddr,
+    listener: Listener,
 }
 
 impl Listening for Open {
     fn address(&self) -> String {
-        self.address.to_string()
+        self.listener.address().to_owned()
     }
 
     fn serve(self: Box<Self>, engine: Engine, stop: Stop) -> BoxFuture<()> {
@@ -133,14 +99,14 @@ impl Listening for Open {
             let mut sweep = JoinSet::new();
             sweep.spawn(house.sweep.clone().run());
             let mut connections = JoinSet::new();
-            let mut acceptor = Acceptor::new(self.listener);
+            let mut acceptor = Acceptor::new(self.listener, BUSY);
             let mut stopping = pin!(stop);
             loop {
                 let next = pin!(next(&mut acceptor, &room));
                 let Some((stream, peer, permit)) = until(stopping.as_mut(), next).await else { break };
                 let house = house.clone();
                 connections.spawn(async move {
-                    converse(stream, peer, house).await;
+                    converse(stream, Via::peer(peer), house).await;
                     drop(permit);
                 });
                 while connections.try_join_next().is_some() {}
@@ -157,7 +123,7 @@ impl Listening for Open {
 async fn next(
     acceptor: &mut Acceptor,
     room: &Arc<Semaphore>,
-) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+) -> (Stream, Option<SocketAddr>, OwnedSemaphorePermit) {
     let permit = room.clone().acquire_owned().await.expect("the semaphore is never closed");
     let (stream, peer) = acceptor.accept().await;
     (stream, peer, permit)

@@ -12,8 +12,8 @@ use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
+use super::Stream;
 use super::deadlines::{Phase, Watched};
 use super::fault::Fault;
 use super::framing::{Bounds, Framing};
@@ -33,7 +33,7 @@ pub(super) fn with_buffer<T>(read: impl FnOnce(&mut [u8]) -> T) -> T {
 /// One connection's socket with what is known of its requests.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: Stream,
     watched: Arc<Watched>,
     framing: Framing,
     /// What was read and not passed on.
@@ -50,7 +50,7 @@ pub(crate) struct Wire {
 
 impl Wire {
     /// `read` is what was read of the stream already.
-    pub(crate) fn new(stream: TcpStream, read: Vec<u8>, watched: Arc<Watched>, bounds: Bounds) -> Self {
+    pub(crate) fn new(stream: Stream, read: Vec<u8>, watched: Arc<Watched>, bounds: Bounds) -> Self {
         let mut wire = Wire {
             stream,
             watched,
@@ -79,7 +79,7 @@ impl Wire {
 
     /// Whether something came, or may still come, that nobody has read: to just close would reset the connection, and
     /// the client could lose the answer.
-    pub(crate) fn is_unread(&self) -> bool {
+    pub(crate) fn is_unread(&mut self) -> bool {
         let mid = self.framing.is_in_body() || self.framing.fault().is_some();
         let nothing = |read: io::Result<usize>| match read {
             Ok(bytes) => bytes == 0,
@@ -88,7 +88,7 @@ impl Wire {
         !self.ended && (mid || !nothing(self.stream.try_read(&mut [0])))
     }
 
-    pub(crate) fn into_stream(self) -> TcpStream {
+    pub(crate) fn into_stream(self) -> Stream {
         self.stream
     }
 

@@ -15,7 +15,6 @@ mod work;
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -24,11 +23,12 @@ use std::task::{Context, Poll, ready};
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
 
-use super::connection::{House, linger, refuse};
+use super::Stream;
+use super::connection::{Begun, House, linger, refuse};
 use super::deadlines::{Phase, Watched, order};
 use super::fault;
+use crate::hit::Via;
 use crate::limits::Limits;
 use cursor::kind;
 use door::Door;
@@ -105,14 +105,14 @@ enum Start {
 
 /// Serves a connection if it is one of HTTP/2. If not, gives it back with what was read of it.
 pub(super) async fn receive(
-    mut stream: TcpStream,
-    peer: SocketAddr,
+    begun: Option<Begun>,
+    via: Via,
     house: &House,
     watched: &Arc<Watched>,
-) -> Option<(TcpStream, Vec<u8>)> {
-    let mut first = Vec::new();
+) -> Option<Begun> {
+    let (mut stream, mut first) = begun?;
     match poll_fn(|cx| begin(&mut stream, &mut first, watched, cx)).await {
-        Start::Chosen(Choice::Http2) => serve(stream, peer, house, watched).await,
+        Start::Chosen(Choice::Http2) => serve(stream, via, house, watched).await,
         Start::Chosen(_) => return Some((stream, first)),
         Start::Late => refuse(stream, &house.engine, fault::SLOW, false).await,
         Start::Gone => {}
@@ -121,12 +121,7 @@ pub(super) async fn receive(
 }
 
 /// Reads until it is clear what the connection speaks, and no further than the preface.
-fn begin(
-    stream: &mut TcpStream,
-    first: &mut Vec<u8>,
-    watched: &Watched,
-    cx: &mut Context<'_>,
-) -> Poll<Start> {
+fn begin(stream: &mut Stream, first: &mut Vec<u8>, watched: &Watched, cx: &mut Context<'_>) -> Poll<Start> {
     let orders = watched.orders();
     if orders & (order::LEAVE | order::CLOSE) != 0 {
         return Poll::Ready(Start::Gone);
@@ -141,7 +136,7 @@ fn begin(
     chosen.map(|chosen| chosen.map_or(Start::Gone, Start::Chosen))
 }
 
-fn read(stream: &mut TcpStream, first: &mut Vec<u8>, cx: &mut Context<'_>) -> Poll<io::Result<Choice>> {
+fn read(stream: &mut Stream, first: &mut Vec<u8>, cx: &mut Context<'_>) -> Poll<io::Result<Choice>> {
     while choose(first) == Choice::Unclear {
         let mut bytes = [0; PREFACE.len()];
         let mut read = ReadBuf::new(&mut bytes[first.len()..]);
@@ -155,26 +150,32 @@ fn read(stream: &mut TcpStream, first: &mut Vec<u8>, cx: &mut Context<'_>) -> Po
     Poll::Ready(Ok(choose(first)))
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, house: &House, watched: &Arc<Watched>) {
-    let line = Arc::new(Line::new(stream));
-    let wire = Wire::new(line.clone(), watched.clone(), house.engine.limits().streams);
-    let mut connection = house.http2.0.serve_connection(wire, Door::new(house.engine.clone(), peer.into()));
+async fn serve(stream: Stream, via: Via, house: &House, watched: &Arc<Watched>) {
+    let line = Arc::new(Line::default());
+    let wire = Wire::new(stream, line.clone(), watched.clone(), house.engine.limits().streams);
+    let mut connection = house.http2.0.serve_connection(wire, Door::new(house.engine.clone(), via));
     let mut leaves = false;
     let end = poll_fn(|cx| drive(&mut connection, &mut leaves, watched, cx)).await;
+    // hyper hands no stream back; `Wire` leaves it when it is dropped.
     drop(connection);
+    let mut stream = line.stream().expect("hyper has dropped its wire");
     match end {
-        End::Abort => drop(line.stream.set_zero_linger()),
+        End::Abort => stream.set_zero_linger(),
         End::Tell(reason) => {
-            tracing::debug!(%peer, ?reason, "a connection is ended");
-            if tell(&line, reason).is_ok() {
-                rest(line).await;
+            tracing::debug!(
+                peer = via.address().map(tracing::field::display),
+                ?reason,
+                "a connection is ended"
+            );
+            if tell(&line, &mut stream, reason).is_ok() {
+                rest(&line, stream).await;
             }
         }
         End::Done(done) => {
             if let Err(error) = done {
-                tracing::debug!(%peer, %error, "a connection ended early");
+                tracing::debug!(peer = via.address().map(tracing::field::display), %error, "a connection ended early");
             }
-            rest(line).await;
+            rest(&line, stream).await;
         }
     }
 }
@@ -225,7 +226,7 @@ fn obey(orders: u8, connection: &mut Connection, leaves: &mut bool, watched: &Wa
 }
 
 /// Says that the connection ends, and why, if that can be said between two frames.
-fn tell(line: &Line, reason: Reason) -> io::Result<()> {
+fn tell(line: &Line, stream: &mut Stream, reason: Reason) -> io::Result<()> {
     if !line.between.load(Relaxed) {
         return Err(io::ErrorKind::WouldBlock.into());
     }
@@ -233,17 +234,15 @@ fn tell(line: &Line, reason: Reason) -> io::Result<()> {
     (frame[2], frame[3]) = (8, kind::GOAWAY);
     frame[9..13].copy_from_slice(&line.last.load(Relaxed).to_be_bytes());
     frame[13..].copy_from_slice(&(reason as u32).to_be_bytes());
-    match line.stream.try_write(&frame)? {
+    match stream.try_write(&frame)? {
         17 => Ok(()),
         _ => Err(io::ErrorKind::WriteZero.into()),
     }
 }
 
 /// Lets the client read what it was told last.
-async fn rest(line: Arc<Line>) {
-    if !line.ended.load(Relaxed)
-        && let Some(line) = Arc::into_inner(line)
-    {
-        linger(line.stream).await;
+async fn rest(line: &Line, stream: Stream) {
+    if !line.ended.load(Relaxed) {
+        linger(stream).await;
     }
 }

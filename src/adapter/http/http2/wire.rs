@@ -4,22 +4,24 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frames::Frames;
 use super::preface::PREFACE;
 use crate::adapter::http::deadlines::{Phase, Watched};
 use crate::adapter::http::wire::with_buffer;
+use crate::adapter::socket::Stream;
 
-/// A socket, and what has to be known to end it when hyper is gone.
+/// What has to be known of a connection to end it when hyper is gone.
 #[derive(Debug)]
 pub(super) struct Line {
-    pub(super) stream: TcpStream,
+    /// What hyper had, when it is gone.
+    left: Mutex<Option<Stream>>,
     /// The stream that was opened last.
     pub(super) last: AtomicU32,
     /// Whether a frame can be written.
@@ -31,6 +33,8 @@ pub(super) struct Line {
 /// One connection's socket with what is known of its frames.
 #[derive(Debug)]
 pub(super) struct Wire {
+    /// There until this is dropped.
+    stream: Option<Stream>,
     line: Arc<Line>,
     watched: Arc<Watched>,
     frames: Frames,
@@ -41,17 +45,34 @@ pub(super) struct Wire {
 }
 
 impl Line {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    fn left(&self) -> std::sync::MutexGuard<'_, Option<Stream>> {
+        self.left.lock().expect("no code panics while it holds a stream")
+    }
+
+    /// The connection, once hyper is gone.
+    pub(super) fn stream(&self) -> Option<Stream> {
+        self.left().take()
+    }
+}
+
+impl Default for Line {
+    fn default() -> Self {
         let (between, ended) = (AtomicBool::new(true), AtomicBool::new(false));
-        Line { stream, last: AtomicU32::new(0), between, ended }
+        Line { left: Mutex::default(), last: AtomicU32::new(0), between, ended }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        *self.line.left() = self.stream.take();
     }
 }
 
 impl Wire {
-    pub(super) fn new(line: Arc<Line>, watched: Arc<Watched>, streams: usize) -> Self {
+    pub(super) fn new(stream: Stream, line: Arc<Line>, watched: Arc<Watched>, streams: usize) -> Self {
         watched.wait_for(Phase::Idle);
         let frames = Frames::new(streams, watched.now());
-        Wire { line, watched, frames, preface: PREFACE, full: false }
+        Wire { stream: Some(stream), line, watched, frames, preface: PREFACE, full: false }
     }
 
     /// Tells who drives the connection where it stands.
@@ -71,36 +92,27 @@ impl Wire {
         self.line.between.store(self.frames.is_between(), Relaxed);
     }
 
-    fn read(&mut self, cx: &mut Context<'_>, to: &mut ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.line.stream.poll_read_ready(cx))?;
-            let read = with_buffer(|bytes| {
-                let room = bytes.len().min(to.remaining());
-                let read = self.line.stream.try_read(&mut bytes[..room])?;
-                self.frames.receive(&bytes[..read], self.watched.now());
-                if !self.frames.is_over() {
-                    to.put_slice(&bytes[..read]);
-                }
-                Ok(read)
-            });
-            match read {
-                Err(error) if io::Error::kind(&error) == io::ErrorKind::WouldBlock => continue,
-                Err(error) => return Poll::Ready(Err(error)),
-                Ok(0) => self.line.ended.store(true, Relaxed),
-                Ok(_) => self.settle(),
-            }
-            return if self.frames.is_over() { Poll::Pending } else { Poll::Ready(Ok(())) };
-        }
+    fn stream(&mut self) -> Pin<&mut Stream> {
+        Pin::new(self.stream.as_mut().expect("it is left behind only when this is dropped"))
     }
 
-    fn write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.line.stream.poll_write_ready(cx))?;
-            match self.line.stream.try_write(from) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                written => return Poll::Ready(written),
+    fn read(&mut self, cx: &mut Context<'_>, to: &mut ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        let read = with_buffer(|bytes| {
+            let room = bytes.len().min(to.remaining());
+            let mut read = ReadBuf::new(&mut bytes[..room]);
+            ready!(self.stream().poll_read(cx, &mut read))?;
+            let read = read.filled();
+            self.frames.receive(read, self.watched.now());
+            if !self.frames.is_over() {
+                to.put_slice(read);
             }
+            Poll::Ready(io::Result::Ok(read.len()))
+        });
+        match ready!(read)? {
+            0 => self.line.ended.store(true, Relaxed),
+            _ => self.settle(),
         }
+        if self.frames.is_over() { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
     /// So many bytes went. Only those of answers show that the client reads, unless it was the system that took none.
@@ -138,7 +150,7 @@ impl Read for Wire {
 impl Write for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         let wire = self.get_mut();
-        let written = wire.write(cx, from);
+        let written = wire.stream().poll_write(cx, from);
         match &written {
             Poll::Pending => wire.full = true,
             Poll::Ready(Ok(bytes)) => wire.note(&from[..*bytes]),

@@ -8,20 +8,21 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
+
+use super::listener::Listener;
+use super::stream::Stream;
 
 /// How long to wait when the system gives no more connections (EMFILE and its like).
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often the log says so.
 const QUIET: Duration = Duration::from_secs(10);
-/// What is told to who is taken by the reserve. Small enough for any socket's buffer.
-const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\
-    retry-after: 5\r\ncache-control: no-store\r\n\r\n";
 
 /// A listener that survives the lack of descriptors.
-pub(super) struct Acceptor {
-    listener: TcpListener,
+pub(crate) struct Acceptor {
+    listener: Listener,
+    /// What is told to who is taken by the reserve. Small enough for any socket's buffer.
+    busy: &'static [u8],
     reserve: Option<File>,
     /// When the log said last that there is a lack, and how often that was so since.
     said: Option<Instant>,
@@ -29,12 +30,13 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    pub(super) fn new(listener: TcpListener) -> Self {
-        Acceptor { listener, reserve: reserve(), said: None, unsaid: 0 }
+    /// `busy` is what the protocol says when there is no place.
+    pub(crate) fn new(listener: Listener, busy: &'static [u8]) -> Self {
+        Acceptor { listener, busy, reserve: reserve(), said: None, unsaid: 0 }
     }
 
-    /// The next connection.
-    pub(super) async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+    /// The next connection, and who it is; on a Unix socket nobody has an address.
+    pub(crate) async fn accept(&mut self) -> (Stream, Option<SocketAddr>) {
         loop {
             match self.listener.accept().await {
                 Ok(accepted) => return accepted,
@@ -54,9 +56,9 @@ impl Acceptor {
         if self.reserve.take().is_some() {
             // The one that has failed is still the next one; if it has gone, nobody is waited for.
             let next = tokio::time::timeout(Duration::from_millis(1), self.listener.accept());
-            if let Ok(Ok((stream, _))) = next.await {
+            if let Ok(Ok((mut stream, _))) = next.await {
                 // Who cannot even be told sees the connection closed.
-                drop(stream.try_write(BUSY));
+                drop(stream.try_write(self.busy));
             }
         }
         self.reserve = reserve();

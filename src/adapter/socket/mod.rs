@@ -1,0 +1,27 @@
+//! Sockets, the same for all adapters that listen on them; no protocol is known here.
+//!
+//! An adapter keeps a [`Site`], where the program told it to listen. [`Site::bind`] opens it: that is a [`Listener`], of
+//! TCP or a Unix socket. An [`Acceptor`] takes connections from it, also when the system runs out of descriptors. Each is a
+//! [`Stream`] with the address of its peer, if it has one.
+//!
+//! ```text
+//! let listener = Site::on("unix:/run/app.sock").bind().await?;         // in `Adapter::bind`
+//! let address = listener.address();                                    // `Listening::address`
+//! let mut acceptor = Acceptor::new(listener, b"");                     // in `Listening::serve`
+//! loop {
+//!     let (stream, peer) = acceptor.accept().await;
+//!     connections.spawn(converse(stream, Via::peer(peer)));
+//! }
+//! ```
+
+mod accept;
+mod listener;
+mod site;
+mod stream;
+mod unix;
+
+pub(crate) use accept::Acceptor;
+pub(crate) use listener::Listener;
+pub use site::Address;
+pub(crate) use site::Site;
+pub(crate) use stream::Stream;
