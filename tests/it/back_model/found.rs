@@ -50,6 +50,16 @@ async fn line_13_the_last_page_of_another_branch_shown_again_leaves_what_is_shar
 }
 
 #[tokio::test]
+async fn line_11_go_on_leads_to_a_page_that_was_printed_on_another_branch() {
+    let mut tab = Browser::of(server(&Memory::new()));
+    tab.get("/").await.follow("seal").await.follow("left").await.shows("At sele.");
+    tab.back().follow("slip").await.shows("Slip se.");
+    tab.back().back().follow("left").await.status(410);
+    tab.follow("Go on").await.shows("Slip se.");
+    tab.follow("on").await.shows("At sesl.");
+}
+
+#[tokio::test]
 async fn line_18_what_is_printed_before_a_checkpoint_is_not_missed_after_it() {
     let (store, till) = (Memory::new(), Arc::new(Till { checkpoints: true, ..Till::default() }));
     let server = || Server::new(desk).journal(store.clone()).app(till.clone());
