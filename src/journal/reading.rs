@@ -3,7 +3,9 @@
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use super::rebuilding::Recall;
 use crate::engine::Core;
+use crate::session::{Session, table};
 
 /// That a session which is not in memory is read. Another hit may bring it there meanwhile, and it may leave again.
 pub(super) struct Reading {
@@ -31,5 +33,22 @@ impl Drop for Reading {
                 reading.remove();
             }
         }
+    }
+}
+
+impl Core {
+    /// The session of a hit, if it is in memory after all: it came meanwhile, or has not quite left.
+    pub(super) fn in_table(&self, recall: &Recall) -> Option<(Arc<Session>, bool)> {
+        let now = self.clock.now();
+        let there = recall.ids.iter().filter(|_| recall.hit.pass().is_none()).find_map(|id| {
+            match self.table.find(*id, recall.label, now) {
+                table::Found::Session(session, grew) => Some((session, grew)),
+                table::Found::Visitor | table::Found::Nobody => None,
+            }
+        });
+        // Not a tombstone: what is written of that is looked for.
+        there.filter(|(session, _)| {
+            session.tape(|tape| tape.stays) == Some(true) || !session.queue.lock().has_ended()
+        })
     }
 }

@@ -51,18 +51,22 @@ impl Core {
     async fn recall_now(self: Arc<Self>, mut recall: Recall) {
         let journal = self.journal();
         let Ok(_place) = journal.recalls.try_acquire() else { return self.busy(recall.hit, CROWDED) };
+        let mut sure = false;
         for _ in 0..TRIES {
             let found = match self.look_up(&recall).await {
                 Ok(found) => found,
-                Err(error) => {
-                    // That it stopped was said by who failed to write.
-                    if error.fault() != Fault::Stopped {
-                        tracing::error!(error = %Line(Chain(&error)), "the journal cannot be read");
-                    }
-                    return self.busy(recall.hit, UNREACHABLE);
-                }
+                Err(error) => return self.not_looked_up(recall.hit, &error),
             };
-            let Some((id, head, read)) = found.session else { return self.start_after(recall, found) };
+            let Some((id, head, read)) = found.session else {
+                match self.in_table(&recall) {
+                    Some((session, grew)) => return self.deliver_known(&session, grew, recall.hit),
+                    None if sure => return self.start_after(recall, found),
+                    // It may have left before the first that is written of it was.
+                    None => journal.barrier().await,
+                }
+                sure = true;
+                continue;
+            };
             recall.hit.set_own(id != VisitorId::NOBODY);
             match self.resume(id, &head, read, recall.flow) {
                 Ok(Some(session)) => return self.deliver(&session, recall.hit),
@@ -72,6 +76,14 @@ impl Core {
             }
         }
         self.busy(recall.hit, UNREACHABLE);
+    }
+
+    fn not_looked_up(&self, hit: Box<Hit>, error: &StoreError) {
+        // That it stopped was said by who failed to write.
+        if error.fault() != Fault::Stopped {
+            tracing::error!(error = %Line(Chain(error)), "the journal cannot be read");
+        }
+        self.busy(hit, UNREACHABLE);
     }
 
     async fn look_up(self: &Arc<Self>, recall: &Recall) -> Result<Place, StoreError> {

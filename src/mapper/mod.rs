@@ -133,7 +133,7 @@ impl Core {
     }
 
     #[inline]
-    fn deliver_known(self: &Arc<Self>, session: &Arc<Session>, grew: bool, hit: Box<Hit>) {
+    pub(crate) fn deliver_known(self: &Arc<Self>, session: &Arc<Session>, grew: bool, hit: Box<Hit>) {
         if grew {
             self.release_address(session);
         }

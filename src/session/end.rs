@@ -87,11 +87,15 @@ impl Session {
             (StatusCode::INTERNAL_SERVER_ERROR, message, Some(self.report(place, error)))
         };
         let back = self.go_back(current.as_deref(), &Chain(error.as_ref()).to_string());
-        self.forget();
+        self.queue.end();
+        self.core.kept.remove(self.serial);
         let ready = current.map(|hit| self.core.fail(hit, status, &message, id.as_deref(), back));
         if back {
+            // Who looks for it meanwhile finds it there, or what is about to be written.
             self.release_last(ready);
+            self.core.table.remove(self);
         } else {
+            self.core.table.remove(self);
             let closed = own.is_some_and(Error::is_closing);
             self.end_tape(if closed { journal::Ending::Closed } else { journal::Ending::Failed }, ready);
         }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use continuity::OldPages;
 use continuity::journal::Memory;
 use continuity::prelude::*;
 use continuity::test::Browser;
+use continuity::{OldPages, Sqlite};
 
 use super::desk::{Till, desk};
+use crate::folder::Folder;
 
 fn server(store: &Memory) -> Server {
     Server::new(desk).journal(store.clone()).old_pages(OldPages::Branch).app(Arc::new(Till::default()))
@@ -114,5 +115,23 @@ async fn line_11_two_tabs_that_ask_for_old_pages_at_once_get_them() {
         one.shows("At le.");
         two.shows("At leri.");
         three.shows("Name for le?");
+    }
+}
+
+#[tokio::test]
+async fn line_04_two_hits_that_fail_at_once_are_told_so_before_anything_of_their_session_is_written() {
+    let folder = Folder::in_memory("two-fail");
+    let journal = Sqlite::open(folder.0.join("journal")).expect("it opens");
+    let first = Browser::of(Server::new(desk).journal(journal).app(Arc::new(Till::default())));
+    for _ in 0..30 {
+        let mut tab = first.other();
+        tab.get("/").await;
+        let (mut one, mut two) = (tab.new_tab(), tab.new_tab());
+        let url = tab.href("fail");
+        tokio::join!(one.get(&url), two.get(&url));
+        for tab in [&mut one, &mut two] {
+            tab.status(500);
+            tab.follow("Back to where you were").await.shows("At .");
+        }
     }
 }
