@@ -55,3 +55,5 @@ mod versions;
 
 #[path = "../system/folder.rs"]
 mod folder;
+#[path = "../system/progress.rs"]
+mod progress;

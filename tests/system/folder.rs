@@ -1,6 +1,6 @@
 //! A folder of files to serve, with secrets outside and hidden inside; and the ways that are tried to get at them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -11,9 +11,20 @@ pub struct Folder(pub PathBuf);
 
 impl Folder {
     pub fn new(name: &str) -> Folder {
+        Folder::within(&std::env::temp_dir(), name)
+    }
+
+    /// The same in memory, where the system has such a disk: for who asks what a dying process leaves there, and not what
+    /// a disk leaves that loses its power.
+    pub fn in_memory(name: &str) -> Folder {
+        let disk = Path::new("/dev/shm");
+        if disk.is_dir() { Folder::within(disk, name) } else { Folder::new(name) }
+    }
+
+    fn within(place: &Path, name: &str) -> Folder {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("continuity-{name}-{}-{next}", std::process::id()));
+        let path = place.join(format!("continuity-{name}-{}-{next}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder can be made");
         Folder(path)
     }

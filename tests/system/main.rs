@@ -28,6 +28,8 @@ mod killed;
 mod log;
 mod memory;
 mod program;
+#[cfg(feature = "sqlite")]
+mod progress;
 mod running;
 mod sending;
 mod signals;

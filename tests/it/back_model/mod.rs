@@ -6,6 +6,7 @@ mod found;
 mod model;
 mod visitor;
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -16,6 +17,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestError, TestRunner};
 
 use visitor::{Act, Log, Script, play};
+
+use crate::progress::{Progress, asked};
 
 /// What a script may take, which mostly takes some milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -84,22 +87,22 @@ fn watch(script: &Script, log: &Log) -> mpsc::Sender<()> {
     sender
 }
 
-/// As many as are asked for by the environment, or else these.
-fn cases(usual: u32) -> u32 {
-    std::env::var("SCRIPTS").ok().and_then(|number| number.parse().ok()).unwrap_or(usual)
-}
-
-fn many(cases: u32) {
+/// As many scripts as the environment asks for, or else these.
+fn many(usual: u32) {
+    let cases = u32::try_from(asked("SCRIPTS", usual.into())).expect("scripts are counted in 32 bits");
+    let progress = RefCell::new(Progress::new("scripts", cases as usize));
     let config = ProptestConfig {
         cases,
         failure_persistence: None,
         max_shrink_iters: 4_000,
         ..ProptestConfig::default()
     };
-    let failed =
-        TestRunner::new(config).run(&script(), |script| try_out(&script).map_err(TestCaseError::fail));
+    let failed = TestRunner::new(config).run(&script(), |script| {
+        progress.borrow_mut().goes_on(1, "");
+        try_out(&script).map_err(TestCaseError::fail)
+    });
     match failed {
-        Ok(()) => {}
+        Ok(()) => println!("{cases} scripts, {}", progress.borrow().elapsed()),
         Err(TestError::Fail(why, script)) => panic!("{why}\n\nby {script:?}"),
         Err(other) => panic!("{other}"),
     }
@@ -107,11 +110,11 @@ fn many(cases: u32) {
 
 #[test]
 fn line_11_whatever_is_clicked_the_page_is_the_one_that_the_tree_of_steps_has() {
-    many(cases(150));
+    many(150);
 }
 
 #[test]
 #[ignore = "long: cargo xtask soak --faults"]
 fn soak_whatever_is_clicked_the_page_is_the_one_that_the_tree_of_steps_has() {
-    many(cases(100_000));
+    many(100_000);
 }

@@ -131,8 +131,11 @@ pub struct Visitor<'s> {
 
 /// Plays a script; what does not come as it must is a panic.
 pub async fn play(script: &Script, log: Log) {
-    let store =
-        if script.on_disk { Store::Disk(Folder::new("back-model")) } else { Store::Memory(Memory::new()) };
+    let store = if script.on_disk {
+        Store::Disk(Folder::in_memory("back-model"))
+    } else {
+        Store::Memory(Memory::new())
+    };
     let till = Arc::new(Till { checkpoints: script.checkpoints, ..Till::default() });
     let mut browser = Browser::of(store.server(script, &till).await);
     if script.rehearses {

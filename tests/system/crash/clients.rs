@@ -1,6 +1,6 @@
 //! Clients that keep a history: one session of each flow, one hit at a time, each word once.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -20,6 +20,58 @@ pub enum Came {
     Answer { status: u16, text: String },
     /// None: nobody knows what became of it.
     Nothing,
+}
+
+/// A way to the server: a connection for each hit, or one that is kept, as browsers keep theirs.
+#[derive(Default)]
+pub struct Line {
+    keeps: bool,
+    kept: Option<BufReader<TcpStream>>,
+}
+
+impl Line {
+    pub fn kept() -> Line {
+        Line { keeps: true, kept: None }
+    }
+
+    /// What is answered; `None` if it does not come or breaks off.
+    fn ask(&mut self, address: &str, target: &str, fields: &str) -> Option<String> {
+        let stream = self.kept.take().or_else(|| connect(address).map(BufReader::new));
+        let mut stream = stream?;
+        let close = if self.keeps { "" } else { "Connection: close\r\n" };
+        let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{close}{fields}\r\n");
+        stream.get_mut().write_all(request.as_bytes()).ok()?;
+        let mut answer = Vec::new();
+        if self.keeps {
+            read_one(&mut stream, &mut answer)?;
+            self.kept = Some(stream);
+        } else {
+            stream.read_to_end(&mut answer).ok()?;
+        }
+        Some(String::from_utf8_lossy(&answer).into_owned())
+    }
+}
+
+fn connect(address: &str) -> Option<TcpStream> {
+    let stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).and_then(|()| stream.set_nodelay(true)).ok()?;
+    Some(stream)
+}
+
+/// An answer that says how long it is, and nothing of what comes after it.
+fn read_one(stream: &mut BufReader<TcpStream>, answer: &mut Vec<u8>) -> Option<()> {
+    while !answer.ends_with(b"\r\n\r\n") {
+        let more = stream.read_until(b'\n', answer).ok()?;
+        (more > 0).then_some(())?;
+    }
+    let length = field(&String::from_utf8_lossy(answer), "content-length")?.parse().ok()?;
+    stream.take(length).read_to_end(answer).ok().map(drop)
+}
+
+/// A field of a head.
+fn field(head: &str, name: &str) -> Option<String> {
+    let fields = head.lines().filter_map(|line| line.split_once(": "));
+    fields.filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned()).next()
 }
 
 /// A visitor: a cookie, and a session of each flow.
@@ -62,11 +114,15 @@ impl Visitor {
 
     /// One hit in the session of a flow. `Err` is what is wrong.
     pub fn hit(&mut self, address: &str, flow: usize) -> Result<(), String> {
+        self.hit_over(&mut Line::default(), address, flow)
+    }
+
+    pub fn hit_over(&mut self, line: &mut Line, address: &str, flow: usize) -> Result<(), String> {
         let (target, word) = self.sessions[flow].choose(self.name);
         if let Some(word) = &word {
             self.sessions[flow].history.sent(word);
         }
-        let came = self.get(address, &target);
+        let came = self.get_over(line, address, &target);
         self.sessions[flow].learn(&came, word.is_some()).map_err(|why| format!("{target}: {why}"))
     }
 
@@ -89,7 +145,13 @@ impl Visitor {
     }
 
     pub fn get(&mut self, address: &str, target: &str) -> Came {
-        let came = self.try_get(address, target).unwrap_or(Came::Nothing);
+        self.get_over(&mut Line::default(), address, target)
+    }
+
+    fn get_over(&mut self, line: &mut Line, address: &str, target: &str) -> Came {
+        let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
+        let answer = line.ask(address, target, &cookie);
+        let came = answer.and_then(|answer| self.read(&answer)).unwrap_or(Came::Nothing);
         self.counts[match &came {
             Came::Answer { status: 200, .. } => 0,
             Came::Answer { .. } => 1,
@@ -98,30 +160,13 @@ impl Visitor {
         came
     }
 
-    fn try_get(&mut self, address: &str, target: &str) -> Option<Came> {
-        let mut stream = TcpStream::connect(address).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
-        let request =
-            format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{cookie}\r\n");
-        stream.write_all(request.as_bytes()).ok()?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok()?;
-        self.read(&String::from_utf8_lossy(&answer))
-    }
-
     /// An answer that is whole.
     fn read(&mut self, answer: &str) -> Option<Came> {
         let (head, text) = answer.split_once("\r\n\r\n")?;
-        let field = |name: &str| {
-            head.lines()
-                .find_map(|line| line.split_once(": ").filter(|(field, _)| field.eq_ignore_ascii_case(name)))
-        };
-        let (_, length) = field("content-length")?;
-        if length.parse() != Ok(text.len()) {
+        if field(head, "content-length")?.parse() != Ok(text.len()) {
             return None;
         }
-        if let Some((_, cookie)) = field("set-cookie") {
+        if let Some(cookie) = field(head, "set-cookie") {
             self.cookie = cookie.split(';').next().map(str::to_owned);
         }
         let status = head.split(' ').nth(1)?.parse().ok()?;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use super::clients::{Came, Visitor};
 use super::program::{IDLE, NAP, PARK};
 use super::run::{Bench, Fault, set};
@@ -48,7 +50,7 @@ fn r65_a_sleep_never_takes_longer_than_was_asked() {
         std::thread::scope(|scope| {
             let sleeper = scope.spawn(|| visitor.get(&process.address, "/sleepy"));
             std::thread::sleep(NAP / 4);
-            process.signal("KILL");
+            process.signal(Signal::KILL);
             assert!(matches!(sleeper.join(), Ok(Came::Nothing)), "it slept");
         });
         drop(process);

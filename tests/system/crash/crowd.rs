@@ -7,10 +7,11 @@ use continuity::Sqlite;
 use continuity::journal::Store;
 
 use super::Dice;
-use super::clients::Visitor;
+use super::clients::{Line, Visitor};
 use super::program::{self, IDLE, PARK};
 use super::run::{Bench, Fault, Process, set};
 use crate::folder::Folder;
+use crate::progress::{Progress, asked};
 use crate::running::Running;
 
 /// Clients at once.
@@ -24,20 +25,21 @@ fn visit(
     address: &str,
     count: impl Fn() -> usize + Sync,
 ) -> usize {
-    let peak = Mutex::new(0);
+    let (peak, progress) = (Mutex::new(0), Mutex::new(Progress::new("hits", hits)));
     std::thread::scope(|scope| {
         for client in 0..CLIENTS {
-            let (peak, count) = (&peak, &count);
+            let (peak, progress, count) = (&peak, &progress, &count);
             scope.spawn(move || {
-                let mut dice = Dice(seed + client as u64);
+                let (mut dice, mut line) = (Dice(seed + client as u64), Line::kept());
                 for hit in (client..hits).step_by(CLIENTS) {
                     // The first rounds come to all.
                     let all = visitors.len();
                     let who = if hit < 2 * all { hit % all } else { dice.roll(all as u64) as usize };
                     let mut visitor = visitors[who].lock().expect("nobody panicked");
-                    visitor.hit(address, 0).unwrap_or_else(|why| panic!("{who}: {why}"));
+                    visitor.hit_over(&mut line, address, 0).unwrap_or_else(|why| panic!("{who}: {why}"));
                     assert_eq!(visitor.counts[1] + visitor.counts[2], 0, "all are answered");
                     drop(visitor);
+                    progress.lock().expect("nobody panicked").goes_on(1, "");
                     let mut peak = peak.lock().expect("nobody panicked");
                     *peak = count().max(*peak);
                 }
@@ -80,7 +82,8 @@ async fn sessions_beyond_what_memory_may_hold_go_on_from_the_disk() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long: cargo xtask soak --faults"]
 async fn soak_a_million_sessions_with_50_000_in_memory() {
-    crowd(1_000_000, 50_000, 2_500_000).await;
+    let sessions = asked("SESSIONS", 1_000_000);
+    crowd(sessions, sessions as usize / 20, sessions as usize * 5 / 2).await;
 }
 
 /// What a process holds: KiB of memory, files, threads.
@@ -129,9 +132,9 @@ fn r68_sessions_with_a_journal_that_end_leave_nothing() {
 #[test]
 #[ignore = "long: cargo xtask soak --faults"]
 fn soak_r68_memory_files_and_threads_stay_flat() {
-    let held = rounds(12, 1_000, "5");
+    let held = rounds(asked("ROUNDS", 12) as usize, 1_000, "5");
     println!("KiB, files, threads after each round: {held:?}");
-    let (early, late) = (held[3], held[11]);
+    let (early, late) = (held[3], held[held.len() - 1]);
     assert!(late[0] < early[0] + 8_192 && late[1] <= early[1] + 4 && late[2] <= early[2] + 4, "{held:?}");
 }
 

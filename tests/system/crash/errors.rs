@@ -4,13 +4,14 @@ use std::fs;
 use std::process::Command;
 
 use super::run::{Bench, Fault, Process};
+use crate::progress::Progress;
 
 /// What the log says when nothing can be written until the next start.
 const STOPPED: &str = "the journal takes nothing more";
 
 /// What fails: the call and the error, and how often in a row.
 fn failing(call: &str, error: &str, first: u64, times: u64) -> Fault {
-    Fault::injected(&format!("{call}:error={error}:when={first}..{}", first + times - 1))
+    Fault::error(&format!("{call}:error={error}:when={first}..{}", first + times - 1))
 }
 
 /// One life with this fault, and what it logged; then a look. `None` if it did not start, and said why.
@@ -38,9 +39,12 @@ fn lives_with(bench: &mut Bench, fault: &Fault) -> Option<String> {
 /// Errors at every `step`th of each call, with the figures said.
 fn errors(calls: &[(&str, u64)], step: usize) {
     let (mut tried, mut refused, mut hit, mut hits) = (0, 0, 0, [0; 3]);
+    let numbers = |most: u64| (1..=most).step_by(step);
+    let all: usize = calls.iter().map(|(_, most)| 2 * numbers(*most).count()).sum();
+    let mut progress = Progress::new("errors of calls", all);
     for (call, most) in calls {
         for error in ["EIO", "ENOSPC"] {
-            for number in (1..=*most).step_by(step) {
+            for number in numbers(*most) {
                 let mut bench = Bench::new(2);
                 let log = lives_with(&mut bench, &failing(call, error, number, 1));
                 tried += 1;
@@ -50,13 +54,15 @@ fn errors(calls: &[(&str, u64)], step: usize) {
                 let told = log.is_none_or(|log| counts[1] == 0 || log.contains("ERROR"));
                 assert!(told, "{call} {error} {number}: the log says nothing of {} errors", counts[1]);
                 hits.iter_mut().zip(counts).for_each(|(all, more)| *all += more);
+                progress.goes_on(1, &format!("{call} {error} {number}"));
             }
         }
     }
     let [answered, errors, open] = hits;
     println!(
-        "{tried} errors of calls: {refused} times it did not start, {hit} times hits failed; {answered} hits \
-         answered, {errors} by an error, {open} not"
+        "{tried} errors of calls, {}: {refused} times it did not start, {hit} times hits failed; {answered} hits \
+         answered, {errors} by an error, {open} not",
+        progress.elapsed()
     );
 }
 

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::Dice;
 use super::clients::Visitor;
 use super::program::FLOWS;
 use super::run::{Bench, Fault, Process};
+use crate::progress::{Progress, asked};
 
 /// What makes the journal and writes it.
 const WRITING: [&str; 12] = [
@@ -74,18 +77,20 @@ fn killed_at(call: &str, number: u64) -> (bool, Bench) {
 
 /// Kills at every `step`th of each of these calls, as many as there are, `most` at most.
 fn every(what: &str, calls: &[&str], step: usize, most: u64) {
-    let mut figures = Figures::default();
+    let (mut figures, mut progress) = (Figures::default(), Progress::new(what, calls.len()));
     for call in calls {
         for number in (1..=most).step_by(step) {
             let (killed, bench) = killed_at(call, number);
             figures.add(killed, &bench);
+            progress.goes_on(0, &format!("{call} {number}"));
             // No thread makes that many of them.
             if !killed {
                 break;
             }
         }
+        progress.goes_on(1, call);
     }
-    figures.say(what);
+    figures.say(&format!("{what}, {}", progress.elapsed()));
     assert!(figures.kills > 10, "hardly anything was killed: the calls are named wrongly");
 }
 
@@ -116,6 +121,7 @@ fn soak_kill_9_at_every_call() {
 fn at_random(kills: u64, seed: u64) {
     const A_BENCH: u64 = 25;
     let (mut dice, mut hits, mut given_up) = (Dice(seed), [0; 3], 0);
+    let mut progress = Progress::new("kills at random", kills as usize);
     for first in (0..kills).step_by(A_BENCH as usize) {
         let mut bench = Bench::new(6);
         (first..kills).take(A_BENCH as usize).for_each(|_| kill_under_load(&mut bench, &mut dice));
@@ -125,9 +131,13 @@ fn at_random(kills: u64, seed: u64) {
         let seen = bench.visitors.iter().flat_map(|visitor| &visitor.sessions);
         let error = seen.filter_map(|seen| seen.error.as_ref()).next();
         assert_eq!(error, None, "there was nothing but kills");
+        progress.goes_on(A_BENCH as usize, "");
     }
     let [answered, _, open] = hits;
-    println!("{kills} kills at random: {answered} hits answered, {open} not; {given_up} sessions given up");
+    let took = progress.elapsed();
+    println!(
+        "{kills} kills at random, {took}: {answered} hits answered, {open} not; {given_up} sessions given up"
+    );
     assert!(answered > 100, "hardly anything was answered");
 }
 
@@ -141,7 +151,7 @@ fn kill_under_load(bench: &mut Bench, dice: &mut Dice) {
             scope.spawn(move || visit_until_it_dies(visitor, victim, first as usize));
         }
         std::thread::sleep(wait);
-        victim.signal("KILL");
+        victim.signal(Signal::KILL);
     });
     process.is_well();
     while process.runs() {
@@ -167,5 +177,5 @@ fn r56_kill_9_at_any_moment_loses_and_doubles_nothing() {
 #[test]
 #[ignore = "long: cargo xtask soak --faults"]
 fn soak_kill_9_at_random() {
-    at_random(1_000, 2);
+    at_random(asked("KILLS", 1_000), asked("SEED", 2));
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::checker::effects_are_single;
 use super::clients::Visitor;
 use super::program::{FLOWS, FOLDER, NAME};
@@ -24,7 +26,7 @@ pub struct Bench {
 pub struct Process {
     child: Child,
     /// The program's own number: the child may be strace.
-    id: Option<u32>,
+    id: Option<Pid>,
     pub address: String,
     log: PathBuf,
 }
@@ -38,17 +40,23 @@ impl Fault {
         Fault::default()
     }
 
-    /// strace's word for it, like `fsync:error=EIO:when=3`; of each call, each thread counts its own.
-    pub fn injected(what: &str) -> Fault {
+    /// Calls fail, in strace's words: `fsync:error=EIO:when=3`; of each call, each thread counts its own.
+    pub fn error(what: &str) -> Fault {
+        // Other calls than these do not stop for strace.
+        Fault::injected(&["--seccomp-bpf"], what)
+    }
+
+    fn injected(options: &[&str], what: &str) -> Fault {
         let calls = what.split(':').next().expect("calls come first");
         let (trace, inject) = (format!("trace={calls}"), format!("inject={what}"));
-        let command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
-        Fault(command.map(str::to_owned).into())
+        let fixed = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+        Fault(fixed.iter().chain(options).map(|&word| word.to_owned()).collect())
     }
 
     /// The process is killed when one of its threads enters this call for the `number`th time.
     pub fn kill(call: &str, number: u64) -> Fault {
-        Fault::injected(&format!("{call}:signal=KILL:when={number}"))
+        // strace 6.1 sends no signal where calls are picked by seccomp.
+        Fault::injected(&[], &format!("{call}:signal=KILL:when={number}"))
     }
 
     /// Calls are written down in this file, with the paths of what they are about.
@@ -65,7 +73,7 @@ impl Fault {
 
 impl Bench {
     pub fn new(visitors: u64) -> Bench {
-        let folder = Folder::new("crash");
+        let folder = Folder::in_memory("crash");
         fs::create_dir(folder.0.join("disk")).expect("a folder can be made");
         Bench { folder, visitors: (0..visitors).map(Visitor::new).collect() }
     }
@@ -93,7 +101,8 @@ impl Bench {
         loop {
             if let Ok(line) = fs::read_to_string(&said) {
                 let (id, address) = line.split_once(' ').expect("two words");
-                (process.id, process.address) = (id.parse().ok(), address.to_owned());
+                let id = id.parse().ok().and_then(Pid::from_raw);
+                (process.id, process.address) = (id, address.to_owned());
                 return Ok(process);
             }
             if !process.runs() {
@@ -188,13 +197,10 @@ impl Process {
         assert!(wrong.is_none(), "{log}");
     }
 
-    /// Sends the program a signal, by its name without SIG.
-    pub fn signal(&self, signal: &str) {
+    pub fn signal(&self, signal: Signal) {
         let Some(id) = self.id else { return };
-        let mut kill = Command::new("kill");
-        kill.args(["-s", signal, &id.to_string()]).stderr(Stdio::null());
         // It may be gone already.
-        drop(kill.status());
+        _ = kill_process(id, signal);
     }
 
     /// Waits for the end.
@@ -210,7 +216,7 @@ impl Process {
 
     /// Asks it to stop, and waits until it has.
     pub fn stop(self) -> String {
-        self.signal("TERM");
+        self.signal(Signal::TERM);
         let log = self.log.clone();
         let status = self.ended();
         assert_eq!((status.code(), status.signal()), (Some(0), None), "it stops well");
@@ -218,13 +224,13 @@ impl Process {
     }
 
     pub fn kill(self) {
-        self.signal("KILL");
+        self.signal(Signal::KILL);
         self.ended();
     }
 
     /// A number of `/proc/…/status`, in KiB or as it is.
     pub fn status(&self, name: &str) -> u64 {
-        let path = format!("/proc/{}/status", self.id.expect("it runs"));
+        let path = format!("/proc/{}/status", self.id.expect("it runs").as_raw_nonzero());
         let status = fs::read_to_string(path).expect("a process has a status");
         let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the kernel tells it");
         line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
@@ -232,14 +238,14 @@ impl Process {
 
     /// Files it has open.
     pub fn files(&self) -> usize {
-        let path = format!("/proc/{}/fd", self.id.expect("it runs"));
+        let path = format!("/proc/{}/fd", self.id.expect("it runs").as_raw_nonzero());
         fs::read_dir(path).expect("a process has files").count()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.signal("KILL");
+        self.signal(Signal::KILL);
         // strace ends with the program.
         if self.id.is_none() {
             drop(self.child.kill());
