@@ -9,11 +9,14 @@ pub async fn run(server: Server) -> Result<()> {
         println!("{check}");
         return if check.is_clean() { Ok(()) } else { Err("not all sessions replay on this build".into()) };
     }
-    let port: u16 = match std::env::var("PORT") {
-        Ok(port) => port.parse().map_err(|_| format!("PORT={port:?} is not a port: use 0 to 65535"))?,
-        Err(_) => 8080,
-    };
-    let bound = server.listen(Http::on(port)).bind().await?;
+    let bound = server.listen(Http::on(port()?)).bind().await?;
     println!("Please contact me at: http://{}/", bound.addresses()[0]);
     bound.run().await
+}
+
+pub fn port() -> Result<u16> {
+    match std::env::var("PORT") {
+        Ok(port) => Ok(port.parse().map_err(|_| format!("PORT={port:?} is not a port: use 0 to 65535"))?),
+        Err(_) => Ok(8080),
+    }
 }

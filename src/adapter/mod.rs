@@ -1,12 +1,17 @@
 //! Adapters speak protocols: bytes to hits and answers to bytes, and nothing else.
 
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "tower"))]
+pub(crate) mod answering;
+#[cfg(any(feature = "http", feature = "tower"))]
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "HTTP/1.1 alone is read byte by byte"))]
 pub(crate) mod bytes;
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "tower"))]
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "HTTP/1.1 alone is read byte by byte"))]
 pub(crate) mod fault;
-#[cfg(feature = "http2")]
+#[cfg(any(feature = "http2", feature = "tower"))]
 pub(crate) mod head;
-#[cfg(feature = "http")]
+#[cfg(any(feature = "http", feature = "tower"))]
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "HTTP/1.1 alone is read byte by byte"))]
 pub(crate) mod host;
 #[cfg(feature = "http")]
 pub(crate) mod http;
@@ -16,6 +21,8 @@ pub(crate) mod http;
     allow(dead_code, unused_imports, reason = "not every protocol needs all of it")
 )]
 pub(crate) mod socket;
+#[cfg(feature = "tower")]
+pub(crate) mod tower;
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
