@@ -9,28 +9,22 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::server::conn::http1;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 
-use super::Stream;
 use super::deadlines::{Phase, Sweep, Watched, order};
 use super::fault::{self, Fault};
 use super::framing::Bounds;
 use super::http2;
 use super::service::Door;
 use super::wire::Wire;
+use super::{LINGER, Stream, linger};
 use crate::body::Body;
 use crate::engine::Engine;
 use crate::hit::Via;
-
-/// How long a refusal may take to be sent, and then how long what the client still sends is thrown away.
-const LINGER: Duration = Duration::from_secs(5);
-/// Bytes that are thrown away; who sends more than this sees a reset.
-const REST: usize = 16 * 1024 * 1024;
 
 /// What all connections of a listener share.
 pub(super) struct House {
@@ -199,23 +193,4 @@ async fn written(response: Response<Body>, for_head: bool) -> Vec<u8> {
         out.extend_from_slice(&body);
     }
     out
-}
-
-/// Says that nothing more is sent, and throws away what comes until the client closes too.
-pub(super) async fn linger(mut stream: Stream) {
-    let mut left = REST;
-    let close = poll_fn(|cx| {
-        ready!(Pin::new(&mut stream).poll_shutdown(cx))?;
-        let mut bytes = [0; 4096];
-        while left > 0 {
-            let mut read = ReadBuf::new(&mut bytes);
-            ready!(Pin::new(&mut stream).poll_read(cx, &mut read))?;
-            match read.filled().len() {
-                0 => break,
-                some => left = left.saturating_sub(some),
-            }
-        }
-        Poll::Ready(io::Result::Ok(()))
-    });
-    drop(tokio::time::timeout(LINGER, close).await);
 }

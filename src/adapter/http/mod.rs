@@ -23,17 +23,12 @@ mod http2;
 mod service;
 mod wire;
 
-use std::future::poll_fn;
-use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
 
 use hyper::server::conn::http1;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
-use super::socket::{Acceptor, Address, Listener, Site, Stream};
+use super::socket::{Address, Entrance, LINGER, Listener, Site, Stream, linger};
 use super::{Adapter, Listening, Stop};
 use super::{bytes, fault, host};
 use crate::engine::Engine;
@@ -94,16 +89,13 @@ impl Listening for Open {
 
     fn serve(self: Box<Self>, engine: Engine, stop: Stop) -> BoxFuture<()> {
         Box::pin(async move {
-            let room = Arc::new(Semaphore::new(engine.limits().connections));
+            let places = engine.limits().connections;
             let house = Arc::new(house(engine));
             let mut sweep = JoinSet::new();
             sweep.spawn(house.sweep.clone().run());
             let mut connections = JoinSet::new();
-            let mut acceptor = Acceptor::new(self.listener, BUSY);
-            let mut stopping = pin!(stop);
-            loop {
-                let next = pin!(next(&mut acceptor, &room));
-                let Some((stream, peer, permit)) = until(stopping.as_mut(), next).await else { break };
+            let mut entrance = Entrance::new(self.listener, BUSY, places, stop);
+            while let Some((stream, peer, permit)) = entrance.next().await {
                 let house = house.clone();
                 connections.spawn(async move {
                     converse(stream, Via::peer(peer), house).await;
@@ -112,30 +104,11 @@ impl Listening for Open {
                 while connections.try_join_next().is_some() {}
             }
             // Frees the port before the last answers are sent.
-            drop(acceptor);
+            drop(entrance);
             house.sweep.dismiss();
             while connections.join_next().await.is_some() {}
         })
     }
-}
-
-/// The next connection, when there is room for it.
-async fn next(
-    acceptor: &mut Acceptor,
-    room: &Arc<Semaphore>,
-) -> (Stream, Option<SocketAddr>, OwnedSemaphorePermit) {
-    let permit = room.clone().acquire_owned().await.expect("the semaphore is never closed");
-    let (stream, peer) = acceptor.accept().await;
-    (stream, peer, permit)
-}
-
-/// `work`, or `None` if `stop` is ready first.
-async fn until<T>(mut stop: Pin<&mut Stop>, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
-    poll_fn(|cx| match stop.as_mut().poll(cx) {
-        Poll::Ready(()) => Poll::Ready(None),
-        Poll::Pending => work.as_mut().poll(cx).map(Some),
-    })
-    .await
 }
 
 fn house(engine: Engine) -> House {

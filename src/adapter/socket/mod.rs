@@ -7,20 +7,22 @@
 //! ```text
 //! let listener = Site::on("unix:/run/app.sock").bind().await?;         // in `Adapter::bind`
 //! let address = listener.address();                                    // `Listening::address`
-//! let mut acceptor = Acceptor::new(listener, b"");                     // in `Listening::serve`
-//! loop {
-//!     let (stream, peer) = acceptor.accept().await;
-//!     connections.spawn(converse(stream, Via::peer(peer)));
+//! let mut entrance = Entrance::new(listener, b"", connections, stop);  // in `Listening::serve`
+//! while let Some((stream, peer, place)) = entrance.next().await {
+//!     connections.spawn(converse(stream, Via::peer(peer), place));
 //! }
 //! ```
 
 mod accept;
+mod entrance;
+mod linger;
 mod listener;
 mod site;
 mod stream;
 mod unix;
 
-pub(crate) use accept::Acceptor;
+pub(crate) use entrance::Entrance;
+pub(crate) use linger::{LINGER, linger};
 pub(crate) use listener::Listener;
 pub use site::Address;
 pub(crate) use site::Site;

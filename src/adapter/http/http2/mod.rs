@@ -24,10 +24,10 @@ use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use super::Stream;
-use super::connection::{Begun, House, linger, refuse};
+use super::connection::{Begun, House, refuse};
 use super::deadlines::{Phase, Watched, order};
 use super::fault;
+use super::{Stream, linger};
 use crate::hit::Via;
 use crate::limits::Limits;
 use cursor::kind;
