@@ -29,20 +29,20 @@ mod reply;
 mod request;
 mod server;
 mod session;
-#[cfg(feature = "http")]
+#[cfg(any(feature = "fastcgi", feature = "http"))]
 mod signals;
 mod step;
 mod sync;
 #[cfg(feature = "test")]
 pub mod test;
 
+#[cfg(feature = "fastcgi")]
+pub use adapter::fastcgi::FastCgi;
 #[cfg(feature = "http")]
 pub use adapter::http::Http;
 #[cfg(feature = "socket")]
 pub use adapter::socket::Address;
 pub use adapter::{Adapter, Listening, Stop};
-#[cfg(feature = "tower")]
-pub use adapter::{answering::Answering, tower::Mounted};
 pub use body::Body;
 #[cfg(feature = "cookies")]
 pub use cookie::Cookie;
@@ -78,8 +78,8 @@ mod guides {
     mod back_button {}
     #[doc = include_str!("../docs/deploying.md")]
     mod deploying {}
-    #[doc = include_str!("../docs/doors.md")]
-    mod doors {}
+    #[doc = include_str!("../docs/fastcgi.md")]
+    mod fastcgi {}
     #[cfg(feature = "sqlite")]
     #[doc = include_str!("../docs/journal.md")]
     mod journal {}
@@ -100,6 +100,8 @@ mod guides {
 pub mod prelude {
     #[cfg(feature = "cookies")]
     pub use crate::Cookie;
+    #[cfg(feature = "fastcgi")]
+    pub use crate::FastCgi;
     #[cfg(feature = "http")]
     pub use crate::Http;
     #[cfg(feature = "sqlite")]

@@ -115,7 +115,7 @@ limits! {
     upload_files: usize = 4_096, "64 visitors with 64 files each";
     /// Bytes in all temporary files; more are answered 503.
     upload_bytes: usize = 1024 * MIB, "the folder may be in memory";
-    /// Bytes of a request's head; more is answered 431.
+    /// Bytes of a request's head, in FastCGI of its parameters; more is answered 431.
     head: usize = 64 * KIB, "many cookies";
     /// Header fields of a request, duplicates counted; more are answered 431.
     headers: usize = 100, "browsers send about 20";
@@ -123,7 +123,7 @@ limits! {
     params: usize = 1_000, "a large table of inputs";
     /// Connections open at once; more wait in the kernel's queue.
     connections: usize = 20_000, "500 MB if all are slow; one of HTTP/2 may hold 5 MB of what it does not read";
-    /// Requests of one HTTP/2 connection that are worked on at once; more are refused.
+    /// Requests of one connection of HTTP/2 or FastCGI that are worked on at once; more are refused.
     streams: usize = 100, "what browsers count on, and RFC 9113 asks for at least";
     /// How long a new connection may be unused; then it is closed.
     first_byte: Duration = 15 * SECOND, "browsers open connections before they need them";

@@ -15,10 +15,12 @@ use crate::{adapter, files, journal, mapper, reply};
 pub type Check = fn(&[u8]);
 
 /// All of them, by the names of their programs in `fuzz/targets` and their folders in `fuzz/corpus`.
-pub const TARGETS: [(&str, Check); 11] = [
+pub const TARGETS: &[(&str, Check)] = &[
     ("chunks", chunks),
     ("cookie", cookie),
     ("entries", entries),
+    #[cfg(feature = "fastcgi")]
+    ("fastcgi", fastcgi),
     ("forms", forms),
     ("forwarded", forwarded),
     ("head", head),
@@ -47,6 +49,12 @@ pub fn cookie(bytes: &[u8]) {
 /// Entries of a journal.
 pub fn entries(bytes: &[u8]) {
     journal::fuzz::entries(bytes);
+}
+
+/// What a web server sends on a connection of FastCGI.
+#[cfg(feature = "fastcgi")]
+pub fn fastcgi(bytes: &[u8]) {
+    adapter::fastcgi::fuzz::stream(bytes);
 }
 
 /// A page that a program prints.
@@ -109,15 +117,16 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "fastcgi")]
     fn each_target_has_its_program_and_its_corpus() {
-        let targets = TARGETS.map(|(name, _)| name);
+        let targets: Vec<_> = TARGETS.iter().map(|(name, _)| *name).collect();
         assert_eq!(names("targets"), targets);
         assert_eq!(names("corpus"), targets);
     }
 
     #[test]
     fn what_holds_whatever_comes_holds_for_all_of_the_corpus() {
-        for (name, check) in TARGETS {
+        for (name, check) in TARGETS.iter().copied() {
             let cases = entries(&format!("corpus/{name}"));
             assert!(cases.len() > 5, "{name} has {} cases", cases.len());
             for case in cases {

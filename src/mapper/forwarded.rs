@@ -42,7 +42,8 @@ pub(crate) struct Forwarded {
 impl Proxies {
     /// Addresses and networks, as the program gave them; `None` if it gave none.
     pub(crate) fn new(texts: &[String]) -> Result<Option<Self>, Error> {
-        let networks = texts.iter().map(|text| Network::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        let networks =
+            texts.iter().map(|text| Network::parse("trust_proxies", text)).collect::<Result<Vec<_>, _>>()?;
         Ok((!networks.is_empty()).then(|| Proxies { networks, warned: AtomicBool::new(false) }))
     }
 

@@ -9,7 +9,7 @@ pub(crate) mod forwarded;
 pub(crate) mod fuzz;
 pub(crate) mod identify;
 pub(crate) mod key;
-mod network;
+pub(crate) mod network;
 pub(crate) mod purpose;
 pub(crate) mod reap;
 pub(crate) mod returns;

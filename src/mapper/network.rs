@@ -6,15 +6,16 @@ use crate::error::Error;
 
 /// Addresses that begin with the same bits.
 #[derive(Debug, PartialEq)]
-pub(super) struct Network {
+pub(crate) struct Network {
     address: IpAddr,
     bits: u32,
 }
 
 impl Network {
-    pub(super) fn parse(text: &str) -> Result<Self, Error> {
+    /// `setting` is what an error names: where the text was given.
+    pub(crate) fn parse(setting: &str, text: &str) -> Result<Self, Error> {
         let wrong = |why: &str| {
-            Error::new(format!("trust_proxies: {text:?} {why}; write one like \"10.0.0.0/8\" or \"::1\""))
+            Error::new(format!("{setting}: {text:?} {why}; write one like \"10.0.0.0/8\" or \"::1\""))
         };
         // A text, not a character: see `Element::of_pairs`.
         let (address, bits) = text.split_once("/").map_or((text, None), |(ip, bits)| (ip, Some(bits)));
@@ -57,7 +58,7 @@ impl Network {
         }
     }
 
-    pub(super) fn holds(&self, ip: IpAddr) -> bool {
+    pub(crate) fn holds(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
         ip.is_ipv4() == self.address.is_ipv4()
             && Network { address: ip, bits: self.bits }.first() == self.address
@@ -84,7 +85,7 @@ mod tests {
             ("unix", "no address"),
         ];
         for (text, why) in errors {
-            let error = Network::parse(text).expect_err(text).to_string();
+            let error = Network::parse("trust_proxies", text).expect_err(text).to_string();
             assert!(error.contains(&format!("{text:?}")) && error.contains(why), "{error}");
         }
         for (text, held, other) in [
@@ -97,7 +98,7 @@ mod tests {
             ("::1", "::1", "::2"),
             ("2001:db8::/33", "2001:db8:7fff::1", "2001:db8:8000::1"),
         ] {
-            let network = Network::parse(text).expect(text);
+            let network = Network::parse("trust_proxies", text).expect(text);
             assert!(network.holds(held.parse().expect(held)), "{text} holds {held}");
             assert!(!network.holds(other.parse().expect(other)), "{text} does not hold {other}");
         }

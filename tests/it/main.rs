@@ -26,8 +26,6 @@ mod limits;
 mod log;
 mod mapping;
 mod mistakes;
-#[cfg(feature = "axum")]
-mod mounted;
 mod noticed;
 mod output;
 mod parts;

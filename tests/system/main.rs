@@ -12,6 +12,8 @@ mod connections;
 mod crash;
 mod deadlines;
 mod deploying;
+#[cfg(feature = "fastcgi")]
+mod fastcgi;
 #[cfg(feature = "sqlite")]
 mod firefox;
 #[cfg(feature = "http2")]

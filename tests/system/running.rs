@@ -11,7 +11,10 @@ use crate::client::Client;
 
 /// A server that runs until it is told to stop, or dropped.
 pub struct Running {
+    /// Where it was started.
     pub address: String,
+    /// That, behind those of the server's own adapters.
+    pub addresses: Vec<String>,
     engine: Arc<OnceLock<Engine>>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
@@ -23,13 +26,19 @@ impl Running {
     }
 
     pub async fn start_at(address: &str, server: Server) -> Running {
+        Running::start_on(Http::on(address), server).await
+    }
+
+    /// Starts it with another way in.
+    pub async fn start_on(adapter: impl Adapter, server: Server) -> Running {
         let engine = Arc::new(OnceLock::new());
-        let server = server.listen(Watched { http: Http::on(address), engine: engine.clone() });
+        let server = server.listen(Watched { adapter: Box::new(adapter), engine: engine.clone() });
         let bound = server.bind().await.expect("the server starts");
-        let address = bound.addresses().remove(0);
+        let addresses = bound.addresses();
+        let address = addresses.last().expect("it listens").clone();
         let (stop, told) = oneshot::channel();
         let task = tokio::spawn(bound.run_until(async { drop(told.await) }));
-        Running { address, engine, stop, task }
+        Running { address, addresses, engine, stop, task }
     }
 
     pub async fn connect(&self) -> Client {
@@ -59,14 +68,14 @@ impl Running {
     }
 }
 
-/// The HTTP adapter, whose engine can be asked for its sessions.
+/// An adapter whose engine can be asked for its sessions.
 struct Watched {
-    http: Http,
+    adapter: Box<dyn Adapter>,
     engine: Arc<OnceLock<Engine>>,
 }
 
 struct WatchedOpen {
-    http: Box<dyn Listening>,
+    open: Box<dyn Listening>,
     engine: Arc<OnceLock<Engine>>,
 }
 
@@ -75,19 +84,19 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 impl Adapter for Watched {
     fn bind(self: Box<Self>) -> BoxFuture<Result<Box<dyn Listening>, Error>> {
         Box::pin(async move {
-            let http = Box::new(self.http).bind().await?;
-            Ok(Box::new(WatchedOpen { http, engine: self.engine }) as Box<dyn Listening>)
+            let open = self.adapter.bind().await?;
+            Ok(Box::new(WatchedOpen { open, engine: self.engine }) as Box<dyn Listening>)
         })
     }
 }
 
 impl Listening for WatchedOpen {
     fn address(&self) -> String {
-        self.http.address()
+        self.open.address()
     }
 
     fn serve(self: Box<Self>, engine: Engine, stop: Stop) -> BoxFuture<()> {
         assert!(self.engine.set(engine.clone()).is_ok(), "a server serves once");
-        self.http.serve(engine, stop)
+        self.open.serve(engine, stop)
     }
 }

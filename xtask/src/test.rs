@@ -28,11 +28,15 @@ const STEPS: [Step; 13] = [
 ];
 
 /// Programs that the system tests start, and the Debian packages they are in.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 12] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("firefox-esr", "firefox-esr"),
     ("nginx", "nginx-light"),
+    ("apache2", "apache2-bin"),
+    ("lighttpd", "lighttpd"),
+    ("haproxy", "haproxy"),
+    ("cgi-fcgi", "libfcgi-bin"),
     ("openssl", "openssl"),
     ("curl", "curl"),
     ("strace", "strace"),
@@ -73,7 +77,8 @@ fn chosen(names: &[String]) -> Result<Vec<Step>, String> {
 fn prerequisites(_: &Workspace, report: &mut Report) {
     let missing = missing();
     let found = if missing.is_empty() { Ok("present".to_owned()) } else { install(&missing) };
-    report.check("chromium, chromedriver, firefox-esr, nginx, openssl, curl, strace and faketime", found);
+    let programs = PROGRAMS.map(|(program, _)| program).join(", ");
+    report.check(&programs, found);
 }
 
 fn missing() -> Vec<&'static str> {

@@ -1,0 +1,5 @@
+//! FastCGI: as a client of our own sees it, and behind the web servers that the guide has configurations for.
+
+mod client;
+mod deadlines;
+mod direct;
