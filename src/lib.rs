@@ -43,6 +43,8 @@ pub use adapter::http::Http;
 #[cfg(feature = "socket")]
 pub use adapter::socket::Address;
 pub use adapter::{Adapter, Listening, Stop};
+#[cfg(feature = "tower")]
+pub use adapter::{answering::Answering, tower::Mounted};
 pub use body::Body;
 #[cfg(feature = "cookies")]
 pub use cookie::Cookie;
@@ -78,6 +80,8 @@ mod guides {
     mod back_button {}
     #[doc = include_str!("../docs/deploying.md")]
     mod deploying {}
+    #[doc = include_str!("../docs/doors.md")]
+    mod doors {}
     #[doc = include_str!("../docs/fastcgi.md")]
     mod fastcgi {}
     #[cfg(feature = "sqlite")]

@@ -370,6 +370,21 @@ impl Server {
         self.check_mounts()
     }
 
+    /// Whether it can be a service of another server.
+    #[cfg(feature = "tower")]
+    pub(crate) fn check_mountable(&self) -> Result<(), Error> {
+        if self.cookie.is_none() {
+            return Err(Error::new(
+                "a mounted server needs a cookie of its own: name it, like `.cookie(\"shop_sid\")`",
+            ));
+        }
+        if !self.adapters.is_empty() {
+            return Err(Error::new("a mounted server listens where its host does: leave out `listen`"));
+        }
+        let on_runtime = tokio::runtime::Handle::try_current().map(drop);
+        on_runtime.map_err(|error| Error::caused("a mounted server is made on a tokio runtime", error))
+    }
+
     fn check_mounts(&self) -> Result<(), Error> {
         let mut mounts: Vec<_> = self.flows[1..].iter().map(Flow::mount).collect();
         mounts.sort_unstable();
@@ -393,6 +408,32 @@ impl Server {
 /// An engine with its sessions: they end when it is dropped.
 pub(crate) struct Owned(pub(crate) Engine);
 
+impl Owned {
+    #[cfg(feature = "tower")]
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0
+    }
+
+    /// Removes what was being uploaded to servers that were killed.
+    pub(crate) fn tidy_uploads(&self) {
+        #[cfg(feature = "multipart")]
+        self.0.0.tidy_uploads();
+    }
+
+    /// Parks all sessions, or tells them that they end and lets them clean up.
+    pub(crate) async fn close(&self) {
+        let core = &self.0.0;
+        if core.journal.is_some() {
+            core.park_all().await;
+        }
+        core.tell(core.table.drain());
+        let grace = tokio::time::Instant::now() + core.limits.grace;
+        while core.anyone_dying() && tokio::time::Instant::now() < grace {
+            tokio::time::sleep(TICK / 20).await;
+        }
+    }
+}
+
 impl Drop for Owned {
     fn drop(&mut self) {
         self.0.0.end_all();
@@ -415,8 +456,7 @@ impl Bound {
     /// Serves until `stop` is ready; then as after a signal.
     pub async fn run_until(self, stop: impl Future<Output = ()>) {
         let Bound { engine, listening } = self;
-        #[cfg(feature = "multipart")]
-        engine.0.0.tidy_uploads();
+        engine.tidy_uploads();
         let (stopping, told) = watch::channel(false);
         let mut adapters = JoinSet::new();
         for adapter in listening {
@@ -425,19 +465,11 @@ impl Bound {
         stop.await;
         tracing::info!(sessions = engine.0.sessions(), "stopping");
         stopping.send_replace(true);
-        let core = &engine.0.0;
         let drained = async { while adapters.join_next().await.is_some() {} };
-        if tokio::time::timeout(core.limits.drain, drained).await.is_err() {
+        if tokio::time::timeout(engine.0.limits().drain, drained).await.is_err() {
             tracing::warn!("some answers were not sent in time");
         }
-        if core.journal.is_some() {
-            core.park_all().await;
-        }
-        core.tell(core.table.drain());
-        let grace = tokio::time::Instant::now() + core.limits.grace;
-        while core.anyone_dying() && tokio::time::Instant::now() < grace {
-            tokio::time::sleep(TICK / 20).await;
-        }
+        engine.close().await;
     }
 }
 

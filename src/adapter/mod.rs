@@ -1,17 +1,22 @@
 //! Adapters speak protocols: bytes to hits and answers to bytes, and nothing else.
 
-#[cfg(any(feature = "fastcgi", feature = "http"))]
-#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "not every protocol needs all of it"))]
+#[cfg(any(feature = "http", feature = "tower"))]
+pub(crate) mod answering;
+#[cfg(any(feature = "fastcgi", feature = "http", feature = "tower"))]
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "HTTP/1.1 alone is read byte by byte"))]
 pub(crate) mod bytes;
 #[cfg(feature = "fastcgi")]
 pub(crate) mod fastcgi;
-#[cfg(any(feature = "fastcgi", feature = "http"))]
-#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "not every protocol needs all of it"))]
+#[cfg(any(feature = "fastcgi", feature = "http", feature = "tower"))]
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "HTTP/1.1 alone is read byte by byte"))]
 pub(crate) mod fault;
-#[cfg(any(feature = "fastcgi", feature = "http2"))]
+#[cfg(any(feature = "fastcgi", feature = "http2", feature = "tower"))]
 pub(crate) mod head;
-#[cfg(any(feature = "fastcgi", feature = "http"))]
-#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "not every protocol needs all of it"))]
+#[cfg(any(feature = "fastcgi", feature = "http", feature = "tower"))]
+#[cfg_attr(
+    not(any(feature = "fastcgi", feature = "http")),
+    expect(dead_code, reason = "HTTP/1.1 alone is read byte by byte")
+)]
 pub(crate) mod host;
 #[cfg(feature = "http")]
 pub(crate) mod http;
@@ -21,6 +26,8 @@ pub(crate) mod http;
     allow(dead_code, unused_imports, reason = "not every protocol needs all of it")
 )]
 pub(crate) mod socket;
+#[cfg(feature = "tower")]
+pub(crate) mod tower;
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};

@@ -26,6 +26,8 @@ mod limits;
 mod log;
 mod mapping;
 mod mistakes;
+#[cfg(feature = "axum")]
+mod mounted;
 mod noticed;
 mod output;
 mod parts;

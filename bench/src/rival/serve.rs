@@ -12,7 +12,6 @@ mod deadlines;
 #[expect(dead_code, reason = "refusals are the library's")]
 #[path = "../../../src/adapter/fault.rs"]
 mod fault;
-#[expect(dead_code, reason = "refusals are the library's")]
 #[path = "../../../src/adapter/http/framing/mod.rs"]
 mod framing;
 #[path = "../../../src/adapter/host.rs"]

@@ -2,14 +2,13 @@
 
 use std::convert::Infallible;
 use std::future::ready;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::service::Service;
 
+use crate::adapter::answering::Answering;
 use crate::body::Body;
 use crate::engine::Engine;
 use crate::hit::Via;
@@ -33,7 +32,7 @@ impl Door {
         let mut refusal =
             self.engine.refusal(StatusCode::METHOD_NOT_ALLOWED, "There is no such method here.");
         refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static(ALLOW));
-        Answering(Answer::aside(ready(close(refusal))))
+        Answering::new(Answer::aside(ready(close(refusal))))
     }
 }
 
@@ -50,7 +49,7 @@ impl Service<Request<Incoming>> for Door {
         if head.uri.authority().is_some() {
             name_host(&mut head);
         }
-        Answering(self.engine.receive_parts(head, body, self.via))
+        Answering::new(self.engine.receive_parts(head, body, self.via))
     }
 }
 
@@ -60,17 +59,6 @@ fn name_host(head: &mut Parts) {
     let host = head.uri.authority().map(|authority| HeaderValue::from_str(authority.as_str()));
     if let Some(Ok(host)) = host {
         head.headers.insert(header::HOST, host);
-    }
-}
-
-/// An answer as hyper wants it.
-pub(super) struct Answering(Answer);
-
-impl Future for Answering {
-    type Output = Result<Response<Body>, Infallible>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(Ok)
     }
 }
 
