@@ -80,7 +80,7 @@ impl Reader {
         let heads = self.heads();
         let mut found = Found::default();
         if let Some(row) = self.rows(&conn, NEWEST, &[visitor, &label.cast_signed()])?.pop() {
-            found.session = Some(followed(row?, &heads));
+            found.session = Some(followed(theirs(row?, visitor, label)?, &heads));
         }
         found.known = found.session.as_ref().is_some_and(|head| head.state == State::Live);
         if !found.known {
@@ -268,6 +268,15 @@ impl Drop for Lent<'_> {
         pool.idle.extend(self.conn.take().filter(Connection::is_autocommit));
         self.of.given_back.notify_one();
     }
+}
+
+/// The row that the index leads to, if it is that of whom was asked for. An index has no checksum, and another's session is
+/// what must not be given to anybody.
+fn theirs(row: Row, visitor: &Visitor, label: u64) -> Result<Row, StoreError> {
+    if row.head.visitor == *visitor && row.head.label == label {
+        return Ok(row);
+    }
+    Err(damaged(row.head.session, "the index `sessions_visitor` gives it to somebody else"))
 }
 
 fn followed(mut row: Row, heads: &Heads) -> Head {

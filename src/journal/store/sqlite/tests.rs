@@ -1,5 +1,6 @@
 //! What only SQLite's journal can meet: damage, full disks, crashes, files beside it.
 
+mod misled;
 mod packing;
 
 use std::fs;
