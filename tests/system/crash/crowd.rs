@@ -32,9 +32,8 @@ fn visit(
             scope.spawn(move || {
                 let (mut dice, mut line) = (Dice(seed + client as u64), Line::kept());
                 for hit in (client..hits).step_by(CLIENTS) {
-                    // The first rounds come to all.
                     let all = visitors.len();
-                    let who = if hit < 2 * all { hit % all } else { dice.roll(all as u64) as usize };
+                    let who = if hit < 2 * all { early(hit) % all } else { dice.roll(all as u64) as usize };
                     let mut visitor = visitors[who].lock().expect("nobody panicked");
                     visitor.hit_over(&mut line, address, 0).unwrap_or_else(|why| panic!("{who}: {why}"));
                     assert_eq!(visitor.counts[1] + visitor.counts[2], 0, "all are answered");
@@ -47,6 +46,12 @@ fn visit(
         }
     });
     peak.into_inner().expect("nobody panicked")
+}
+
+/// The first rounds come to all; so many have had one page only, and are nowhere but in memory.
+fn early(hit: usize) -> usize {
+    const NEWBORNS: usize = 100;
+    hit / (2 * NEWBORNS) * NEWBORNS + hit % NEWBORNS
 }
 
 async fn crowd(sessions: u64, in_memory: usize, hits: usize) {
