@@ -42,6 +42,8 @@ pub use adapter::fastcgi::FastCgi;
 pub use adapter::http::Http;
 #[cfg(feature = "socket")]
 pub use adapter::socket::Address;
+#[cfg(feature = "tls")]
+pub use adapter::socket::tls::Certificate;
 pub use adapter::{Adapter, Listening, Stop};
 #[cfg(feature = "tower")]
 pub use adapter::{answering::Answering, tower::Mounted};

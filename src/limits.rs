@@ -125,6 +125,8 @@ limits! {
     connections: usize = 20_000, "500 MB if all are slow; one of HTTP/2 may hold 5 MB of what it does not read";
     /// Requests of one connection of HTTP/2 or FastCGI that are worked on at once; more are refused.
     streams: usize = 100, "what browsers count on, and RFC 9113 asks for at least";
+    /// How long the handshake of a connection of https may take; then it is closed.
+    handshake: Duration = 10 * SECOND, "some round trips of a bad line";
     /// How long a new connection may be unused; then it is closed.
     first_byte: Duration = 15 * SECOND, "browsers open connections before they need them";
     /// How long a client may take for a request's head; then it is answered 408.

@@ -27,5 +27,7 @@ pub(crate) const LARGE_HEAD: Fault = Fault { status: 431, says: "The request's h
 pub(crate) const MANY_FIELDS: Fault = Fault { status: 431, says: "The request has too many header fields." };
 pub(crate) const VERSION: Fault = Fault { status: 505, says: "This server speaks HTTP/1.1." };
 
+/// What is told to a client that speaks HTTP where https is spoken.
+pub(crate) const PLAIN: Fault = bad("This port speaks https: begin the address with https://.");
 /// What is told to a client whose head does not come to its end.
 pub(crate) const SLOW: Fault = Fault { status: 408, says: "The request took too long." };

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::PATIENCE;
 
 /// What a connection goes through.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
@@ -38,7 +38,8 @@ impl Client {
         Client::over(stream)
     }
 
-    fn over(stream: impl Stream + 'static) -> Client {
+    /// Over whatever carries bytes.
+    pub fn over(stream: impl Stream + 'static) -> Client {
         Client { stream: Box::new(stream), unread: Vec::new() }
     }
 

@@ -5,6 +5,8 @@
 #[cfg(feature = "sqlite")]
 mod back;
 mod browser;
+#[cfg(feature = "tls")]
+mod certified;
 mod chrome;
 mod client;
 mod connections;
@@ -39,6 +41,8 @@ mod slow_crowd;
 mod sockets;
 mod static_files;
 mod streaming;
+#[cfg(feature = "tls")]
+mod tls;
 mod uploads;
 mod web;
 

@@ -30,6 +30,14 @@ impl Program {
         Program::greeted(command(name, port))
     }
 
+    /// Starts the one of https, with this certificate.
+    #[cfg(feature = "tls")]
+    pub fn start_sealed(certificate: &Path, key: &Path) -> Program {
+        let mut command = command("hello_tls", "0");
+        command.env("CERTIFICATE", certificate).env("KEY", key);
+        Program::greeted(command)
+    }
+
     /// Starts an example that keeps its temporary files there.
     pub fn start_with_temporary(name: &str, folder: &Path) -> Program {
         let mut command = command(name, "0");
@@ -95,7 +103,9 @@ impl Program {
 
     /// Where it listens.
     pub fn address(&self) -> String {
-        let address = self.greeting.trim_end().strip_prefix("Please contact me at: http://");
+        let url = self.greeting.trim_end().strip_prefix("Please contact me at: ");
+        let address =
+            url.and_then(|url| url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")));
         let address = address.and_then(|rest| rest.strip_suffix('/'));
         address.unwrap_or_else(|| panic!("no greeting: {:?}", self.greeting)).to_owned()
     }
@@ -211,6 +221,9 @@ fn build(profile: &Path) {
     command.arg("--target-dir").arg(target).args(["--bin", "gallery"]);
     for example in EXAMPLES {
         command.args(["--example", example]);
+    }
+    if cfg!(feature = "tls") {
+        command.args(["--features", "tls", "--example", "hello_tls"]);
     }
     let status = command.status().expect("cargo can be started");
     assert!(status.success(), "the examples could not be built");

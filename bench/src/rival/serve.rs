@@ -19,6 +19,8 @@ mod host;
 #[expect(dead_code, reason = "Unix sockets, and how connections rest and end, are the library's")]
 #[path = "../../../src/adapter/socket/stream.rs"]
 mod stream;
+#[path = "../../../src/adapter/socket/no_tls/sealed.rs"]
+mod tls;
 #[expect(dead_code, reason = "refusals are the library's")]
 #[path = "../../../src/adapter/http/wire.rs"]
 mod wire;
@@ -48,6 +50,7 @@ use wire::Wire;
 /// The library's limits.
 const BOUNDS: Bounds = Bounds { head: 64 * 1024, fields: 100 };
 const TIMES: Times = Times {
+    handshake: Duration::from_secs(10),
     first_byte: Duration::from_secs(15),
     head: Duration::from_secs(30),
     keep_alive: Duration::from_secs(30),

@@ -18,10 +18,12 @@ use tokio::io::AsyncWrite;
 use super::deadlines::{Phase, Sweep, Watched, order};
 use super::fault::{self, Fault};
 use super::framing::Bounds;
+use super::greet::{Speaks, greet};
 use super::http2;
 use super::service::Door;
 use super::wire::Wire;
 use super::{LINGER, Stream, linger};
+use crate::adapter::socket::tls::Terms;
 use crate::body::Body;
 use crate::engine::Engine;
 use crate::hit::Via;
@@ -34,6 +36,8 @@ pub(super) struct House {
     pub(super) http2: http2::Settings,
     pub(super) bounds: Bounds,
     pub(super) sweep: Arc<Sweep>,
+    /// How connections are sealed first.
+    pub(super) terms: Option<Terms>,
 }
 
 /// A connection, and what was read of it already.
@@ -57,15 +61,23 @@ pub(super) async fn converse(stream: Stream, via: Via, house: Arc<House>) {
     let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     let watched = house.sweep.watch(waker);
     // What is moved straight into a box takes no room here: a connection that rests has none for one that is served.
-    let mut begun = Some((stream, Vec::new()));
+    let (mut begun, via, speaks) = match &house.terms {
+        None => (Some((stream, Vec::new())), via, Speaks::Either),
+        Some(terms) => Box::pin(greet(terms, stream, via, &house, &watched)).await,
+    };
     let mut is_new = true;
     while let Some((stream, read)) = &mut begun {
         watched.rest(true);
-        let Some(first) = poll_fn(|cx| rest(stream, read, &watched, cx)).await else { return };
+        let Some(first) = poll_fn(|cx| rest(stream, read, &watched, cx)).await else {
+            return stream.say_goodbye();
+        };
         watched.rest(false);
         // Only what begins so can be HTTP/2: all but some methods need not be asked.
-        if is_new && first == b'P' {
+        if is_new && (speaks == Speaks::Either && first == b'P' || speaks == Speaks::Http2) {
             begun = Box::pin(http2::receive(begun.take(), via, &house, &watched)).await;
+            if speaks == Speaks::Http2 {
+                return;
+            }
         }
         is_new = false;
         begun = Box::pin(serve(begun.take(), via, &house, &watched)).await.map(|idle| (idle, Vec::new()));
@@ -95,7 +107,7 @@ async fn serve(begun: Option<Begun>, via: Via, house: &House, watched: &Arc<Watc
     let mut wire = connection.into_parts().io;
     match end {
         End::Rest => return Some(wire.into_stream()),
-        End::Close => {}
+        End::Close => wire.into_stream().say_goodbye(),
         End::Abort => wire.into_stream().set_zero_linger(),
         End::Refuse(fault) => {
             let for_head = wire.is_for_head();
@@ -108,7 +120,7 @@ async fn serve(begun: Option<Begun>, via: Via, house: &House, watched: &Arc<Watc
             tracing::debug!(peer = via.address().map(tracing::field::display), %error, "a connection ended early")
         }
         End::Done(_) if wire.is_unread() => linger(wire.into_stream()).await,
-        End::Done(_) => {}
+        End::Done(_) => wire.into_stream().say_goodbye(),
     }
     None
 }

@@ -20,6 +20,8 @@ const REST: Duration = Duration::from_secs(2);
 /// How long what may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
+    /// For what comes before HTTP.
+    pub(crate) handshake: Duration,
     /// Until the first byte.
     pub(crate) first_byte: Duration,
     /// For a head; and what a body has before it must keep the rate.
@@ -46,9 +48,12 @@ pub(crate) enum Phase {
     Answer,
     /// Another request.
     Idle,
+    /// The end of what comes before HTTP: a handshake of TLS.
+    Greeting,
 }
 
-const PHASES: [Phase; 5] = [Phase::Opened, Phase::Head, Phase::Body, Phase::Answer, Phase::Idle];
+const PHASES: [Phase; 6] =
+    [Phase::Opened, Phase::Head, Phase::Body, Phase::Answer, Phase::Idle, Phase::Greeting];
 
 /// What the sweep tells a connection to do, if it is still so.
 pub(crate) mod order {
@@ -110,7 +115,9 @@ pub(crate) struct Watched {
 
 impl Sweep {
     pub(crate) fn new(times: Times) -> Arc<Self> {
-        let shortest = times.first_byte.min(times.head).min(times.keep_alive).min(times.write);
+        let shortest =
+            [times.handshake, times.first_byte, times.head, times.keep_alive, times.write].into_iter().min();
+        let shortest = shortest.unwrap_or(PERIOD);
         Arc::new(Sweep {
             times,
             period: (shortest / 8).clamp(Duration::from_millis(5), PERIOD),
@@ -278,6 +285,10 @@ impl Watched {
         }
     }
 
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.stalled.load(Relaxed) != 0
+    }
+
     /// Some of an answer was taken.
     pub(crate) fn went(&self, bytes: usize) {
         if self.stalled.load(Relaxed) != 0 {
@@ -303,6 +314,7 @@ impl Watched {
         }
         let since = lasts(self.since.load(Relaxed));
         match self.phase() {
+            Phase::Greeting if since > times.handshake => order::CLOSE,
             Phase::Opened if since > times.first_byte => order::CLOSE,
             Phase::Head if since > times.head => order::SLOW,
             Phase::Body if self.pending.load(Relaxed) => {

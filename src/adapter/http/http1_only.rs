@@ -7,6 +7,9 @@ use super::deadlines::Watched;
 use crate::hit::Via;
 use crate::limits::Limits;
 
+/// What can be agreed on with TLS.
+pub(super) const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
+
 /// Nothing to set.
 pub(super) struct Settings;
 

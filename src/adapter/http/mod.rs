@@ -15,12 +15,15 @@ mod framing;
 mod framing_tests;
 #[cfg(any(test, continuity_fuzz))]
 pub(crate) mod fuzz;
+mod greet;
 #[cfg(feature = "http2")]
 mod http2;
 #[cfg(not(feature = "http2"))]
 #[path = "http1_only.rs"]
 mod http2;
 mod service;
+#[cfg(feature = "tls")]
+mod tls;
 mod wire;
 
 use std::sync::Arc;
@@ -28,6 +31,7 @@ use std::sync::Arc;
 use hyper::server::conn::http1;
 use tokio::task::JoinSet;
 
+use super::socket::tls::{Terms, Wanted};
 use super::socket::{Address, Entrance, LINGER, Listener, Site, Stream, linger};
 use super::{Adapter, Listening, Stop};
 use super::{bytes, fault, host};
@@ -50,6 +54,7 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nc
 #[derive(Debug)]
 pub struct Http {
     site: Site,
+    seal: Option<Wanted>,
 }
 
 impl Http {
@@ -58,7 +63,7 @@ impl Http {
     ///
     /// A Unix socket that a killed server left behind is replaced; where another one listens the server does not start.
     pub fn on(address: impl Address) -> Self {
-        Http { site: Site::on(address) }
+        Http { site: Site::on(address), seal: None }
     }
 
     /// Who may connect to a Unix socket: the mode of its file. Default: `0o600`, the user whom the server runs as alone;
@@ -72,14 +77,17 @@ impl Http {
 impl Adapter for Http {
     fn bind(self: Box<Self>) -> BoxFuture<Result<Box<dyn Listening>, Error>> {
         Box::pin(async move {
-            let listener = self.site.bind().await?;
-            Ok(Box::new(Open { listener }) as Box<dyn Listening>)
+            let Http { site, seal } = *self;
+            let terms = seal.map(|seal| seal.terms(http2::PROTOCOLS)).transpose()?;
+            let listener = site.bind().await?;
+            Ok(Box::new(Open { listener, terms }) as Box<dyn Listening>)
         })
     }
 }
 
 struct Open {
     listener: Listener,
+    terms: Option<Terms>,
 }
 
 impl Listening for Open {
@@ -90,9 +98,10 @@ impl Listening for Open {
     fn serve(self: Box<Self>, engine: Engine, stop: Stop) -> BoxFuture<()> {
         Box::pin(async move {
             let places = engine.limits().connections;
-            let house = Arc::new(house(engine));
-            let mut sweep = JoinSet::new();
-            sweep.spawn(house.sweep.clone().run());
+            let house = Arc::new(house(engine, self.terms));
+            let mut tending = JoinSet::new();
+            tending.spawn(house.sweep.clone().run());
+            tending.spawn(tend(house.clone()));
             let mut connections = JoinSet::new();
             let mut entrance = Entrance::new(self.listener, BUSY, places, stop);
             while let Some((stream, peer, permit)) = entrance.next().await {
@@ -111,9 +120,17 @@ impl Listening for Open {
     }
 }
 
-fn house(engine: Engine) -> House {
+/// Keeps the certificate new.
+async fn tend(house: Arc<House>) {
+    if let Some(terms) = &house.terms {
+        terms.watch().await;
+    }
+}
+
+fn house(engine: Engine, terms: Option<Terms>) -> House {
     let limits = engine.limits();
     let times = Times {
+        handshake: limits.handshake,
         first_byte: limits.first_byte,
         head: limits.head_time,
         keep_alive: limits.keep_alive,
@@ -126,6 +143,7 @@ fn house(engine: Engine) -> House {
         bounds: Bounds { head: limits.head, fields: limits.headers },
         sweep: Sweep::new(times),
         engine,
+        terms,
     }
 }
 

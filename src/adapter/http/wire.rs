@@ -46,6 +46,8 @@ pub(crate) struct Wire {
     asked: bool,
     /// What hyper has written may not be all that it wants to.
     unflushed: bool,
+    /// Bytes that were taken since it was last seen that some go.
+    taken: usize,
 }
 
 impl Wire {
@@ -60,6 +62,7 @@ impl Wire {
             ended: false,
             asked: true,
             unflushed: false,
+            taken: 0,
         };
         if !read.is_empty() {
             wire.hold(&read);
@@ -123,6 +126,11 @@ impl Wire {
             let quiet = !self.unflushed && !self.framing.is_in_body();
             self.watched.settle(quiet, quiet && self.framing.fault().is_some());
         }
+    }
+
+    /// The client reads what is sent.
+    fn note_gone(&mut self) {
+        self.watched.went(std::mem::take(&mut self.taken));
     }
 
     /// Checks what came and passes on what may be; whether that is anything.
@@ -227,7 +235,12 @@ impl Write for Wire {
         let written = Pin::new(&mut self.stream).poll_write(cx, from);
         match &written {
             Poll::Pending => self.watched.stall(),
-            Poll::Ready(written) => self.watched.went(*written.as_ref().unwrap_or(&0)),
+            Poll::Ready(written) => {
+                self.taken += *written.as_ref().unwrap_or(&0);
+                if self.watched.is_stalled() {
+                    self.note_gone();
+                }
+            }
         }
         self.settle();
         written
@@ -235,9 +248,15 @@ impl Write for Wire {
 
     /// hyper asks for it when it has written all that it wants to.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.unflushed = false;
+        // TLS takes more than it can send at once.
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.unflushed = flushed.is_pending();
+        match self.unflushed {
+            true => self.watched.stall(),
+            false => self.note_gone(),
+        }
         self.settle();
-        Pin::new(&mut self.stream).poll_flush(cx)
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -19,6 +19,11 @@ mod linger;
 mod listener;
 mod site;
 mod stream;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls/mod.rs"]
+pub(crate) mod tls;
 mod unix;
 
 pub(crate) use entrance::Entrance;

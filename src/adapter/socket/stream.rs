@@ -7,11 +7,14 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::tls::Sealed;
+
 /// A connection.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Sealed),
 }
 
 impl Stream {
@@ -27,12 +30,17 @@ impl Stream {
         match self {
             // That it may be readable is not enough: of new sockets it is always said.
             Stream::Tcp(stream) => drop(ready!(stream.poll_peek(cx, &mut read))?),
-            Stream::Unix(stream) => {
-                ready!(Pin::new(stream).poll_read(cx, &mut read))?;
+            _ => {
+                ready!(Pin::new(&mut *self).poll_read(cx, &mut read))?;
                 taken.extend_from_slice(read.filled());
             }
         }
         Poll::Ready(Ok(read.filled().first().copied()))
+    }
+
+    /// Whether the first byte can be looked at without taking it.
+    pub(crate) fn can_peek(&self) -> bool {
+        matches!(self, Stream::Tcp(_))
     }
 
     /// Reads what is there; `WouldBlock` if nothing is. For the end of a connection: whoever waited for it is not woken.
@@ -56,6 +64,17 @@ impl Stream {
             // If it cannot be set the system goes on sending for a while.
             Stream::Tcp(stream) => drop(stream.set_zero_linger()),
             Stream::Unix(_) => {}
+            Stream::Tls(stream) => stream.below().set_zero_linger(),
+        }
+    }
+
+    /// Tells the peer that this is the end and nothing is missing, where that has to be said, and waits for nothing. It is
+    /// for connections that end in order: not after an answer that is cut off.
+    pub(crate) fn say_goodbye(&mut self) {
+        if let Stream::Tls(stream) = self {
+            stream.say_goodbye();
+            // Who does not take it at once sees the connection closed.
+            drop(now(|cx| Pin::new(stream).poll_flush(cx)));
         }
     }
 }
@@ -79,6 +98,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, to),
             Stream::Unix(stream) => Pin::new(stream).poll_read(cx, to),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, to),
         }
     }
 }
@@ -88,6 +108,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, from),
             Stream::Unix(stream) => Pin::new(stream).poll_write(cx, from),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, from),
         }
     }
 
@@ -95,6 +116,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Unix(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -102,6 +124,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

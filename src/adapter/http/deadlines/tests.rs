@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::deadlines::{Phase, Sweep, Times, Watched, order};
 
 const TIMES: Times = Times {
+    handshake: Duration::from_secs(10),
     first_byte: Duration::from_secs(15),
     head: Duration::from_secs(30),
     keep_alive: Duration::from_secs(60),

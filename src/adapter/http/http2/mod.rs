@@ -43,6 +43,9 @@ const SEND_BUFFER: usize = 32 * 1024;
 /// Streams that may be reset before hyper itself ends the connection; the budget is smaller.
 const RESETS: usize = 512;
 
+/// What can be agreed on with TLS, and which is liked best.
+pub(super) const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
+
 /// Why a connection ends (RFC 9113 7).
 #[derive(Debug, Clone, Copy)]
 #[repr(u32)]
@@ -241,8 +244,9 @@ fn tell(line: &Line, stream: &mut Stream, reason: Reason) -> io::Result<()> {
 }
 
 /// Lets the client read what it was told last.
-async fn rest(line: &Line, stream: Stream) {
-    if !line.ended.load(Relaxed) {
-        linger(stream).await;
+async fn rest(line: &Line, mut stream: Stream) {
+    match line.ended.load(Relaxed) {
+        true => stream.say_goodbye(),
+        false => linger(stream).await,
     }
 }

@@ -42,6 +42,8 @@ pub(super) struct Wire {
     preface: &'static [u8],
     /// The system takes no more for now.
     full: bool,
+    /// Bytes that TLS has taken since the system took some.
+    taken: usize,
 }
 
 impl Line {
@@ -72,7 +74,7 @@ impl Wire {
     pub(super) fn new(stream: Stream, line: Arc<Line>, watched: Arc<Watched>, streams: usize) -> Self {
         watched.wait_for(Phase::Idle);
         let frames = Frames::new(streams, watched.now());
-        Wire { stream: Some(stream), line, watched, frames, preface: PREFACE, full: false }
+        Wire { stream: Some(stream), line, watched, frames, preface: PREFACE, full: false, taken: 0 }
     }
 
     /// Tells who drives the connection where it stands.
@@ -121,7 +123,7 @@ impl Wire {
         self.frames.send(bytes, self.watched.now());
         let answers = usize::try_from(self.frames.bytes_sent() - before).unwrap_or(usize::MAX);
         match (self.full, answers) {
-            (true, _) => self.watched.went(bytes.len()),
+            (true, _) => self.watched.went(std::mem::take(&mut self.taken)),
             (false, 0) => {}
             (false, _) => self.watched.went(answers),
         }
@@ -153,15 +155,33 @@ impl Write for Wire {
         let written = wire.stream().poll_write(cx, from);
         match &written {
             Poll::Pending => wire.full = true,
-            Poll::Ready(Ok(bytes)) => wire.note(&from[..*bytes]),
+            Poll::Ready(Ok(bytes)) => {
+                wire.taken += *bytes;
+                wire.note(&from[..*bytes]);
+            }
             Poll::Ready(Err(_)) => {}
         }
         wire.settle();
         written
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    /// TLS takes more than it can send at once.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let wire = self.get_mut();
+        let flushed = wire.stream().poll_flush(cx);
+        match (flushed.is_pending(), wire.full) {
+            (true, false) => wire.full = true,
+            (false, true) => {
+                wire.full = false;
+                wire.watched.went(wire.taken);
+            }
+            _ => {}
+        }
+        if !wire.full {
+            wire.taken = 0;
+        }
+        wire.settle();
+        flushed
     }
 
     /// Whoever drives the connection closes it.
