@@ -23,12 +23,21 @@ pub(crate) fn admit(head: &mut Parts, limits: &Limits) -> Result<(), Fault> {
     if head.headers.len() > limits.headers {
         return Err(fault::MANY_FIELDS);
     }
+    if bytes(head) > limits.head {
+        return Err(fault::LARGE_HEAD);
+    }
     head.headers.values().all(is_trim).then_some(()).ok_or(fault::FIELD)?;
     check_fields(&head.headers)?;
     name_host(head)?;
     head.uri = path_of(head)?;
     join_cookies(&mut head.headers);
     Ok(())
+}
+
+/// What the head would take in HTTP/1.1, nearly.
+fn bytes(head: &Parts) -> usize {
+    let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    head.uri.path().len() + head.uri.query().map_or(0, str::len) + fields.sum::<usize>()
 }
 
 /// The page for whom that says what is wrong.

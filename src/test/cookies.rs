@@ -10,10 +10,10 @@ use tokio::time::Instant;
 
 use crate::document::url;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Jar(Vec<Kept>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Kept {
     name: String,
     value: String,

@@ -28,6 +28,7 @@ mod browser;
 mod client;
 mod cookies;
 mod document;
+pub mod door;
 mod elsewhere;
 mod filling;
 #[cfg(test)]

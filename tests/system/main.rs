@@ -14,6 +14,8 @@ mod connections;
 mod crash;
 mod deadlines;
 mod deploying;
+#[cfg(all(feature = "axum", feature = "http2"))]
+mod doors;
 #[cfg(feature = "fastcgi")]
 mod fastcgi;
 #[cfg(feature = "sqlite")]
