@@ -10,7 +10,10 @@ pub async fn run(server: Server) -> Result<()> {
         return if check.is_clean() { Ok(()) } else { Err("not all sessions replay on this build".into()) };
     }
     let bound = server.listen(Http::on(port()?)).bind().await?;
-    println!("Please contact me at: http://{}/", bound.addresses()[0]);
+    let addresses = bound.addresses();
+    let (web, gophers) = addresses.split_last().ok_or("no way in")?;
+    println!("Please contact me at: http://{web}/");
+    gophers.iter().for_each(|gopher| println!("And by gopher at: gopher://{gopher}/"));
     bound.run().await
 }
 

@@ -7,14 +7,24 @@ mod adapter;
 mod body;
 #[cfg(feature = "compression")]
 mod compress;
-#[cfg(feature = "test")]
+#[cfg(any(feature = "gopher", feature = "test"))]
+#[cfg_attr(
+    not(all(feature = "gopher", feature = "test")),
+    allow(dead_code, reason = "the test kit and gopher each need some of it")
+)]
 mod document;
 mod engine;
 mod error;
 #[cfg(feature = "files")]
 mod files;
 mod flow;
-#[cfg(all(any(test, continuity_fuzz), feature = "http", feature = "files", feature = "multipart"))]
+#[cfg(all(
+    any(test, continuity_fuzz),
+    feature = "http",
+    feature = "files",
+    feature = "gopher",
+    feature = "multipart"
+))]
 #[doc(hidden)]
 pub mod fuzz;
 mod hit;
@@ -29,7 +39,7 @@ mod reply;
 mod request;
 mod server;
 mod session;
-#[cfg(any(feature = "fastcgi", feature = "http"))]
+#[cfg(any(feature = "fastcgi", feature = "gopher", feature = "http"))]
 mod signals;
 mod step;
 mod sync;
@@ -38,6 +48,8 @@ pub mod test;
 
 #[cfg(feature = "fastcgi")]
 pub use adapter::fastcgi::FastCgi;
+#[cfg(feature = "gopher")]
+pub use adapter::gopher::Gopher;
 #[cfg(feature = "http")]
 pub use adapter::http::Http;
 #[cfg(feature = "socket")]
@@ -86,6 +98,9 @@ mod guides {
     mod doors {}
     #[doc = include_str!("../docs/fastcgi.md")]
     mod fastcgi {}
+    #[cfg(feature = "gopher")]
+    #[doc = include_str!("../docs/gopher.md")]
+    mod gopher {}
     #[cfg(feature = "sqlite")]
     #[doc = include_str!("../docs/journal.md")]
     mod journal {}
@@ -108,6 +123,8 @@ pub mod prelude {
     pub use crate::Cookie;
     #[cfg(feature = "fastcgi")]
     pub use crate::FastCgi;
+    #[cfg(feature = "gopher")]
+    pub use crate::Gopher;
     #[cfg(feature = "http")]
     pub use crate::Http;
     #[cfg(feature = "sqlite")]

@@ -10,6 +10,8 @@ pub(crate) mod fastcgi;
 #[cfg(any(feature = "fastcgi", feature = "http", feature = "tower"))]
 #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "HTTP/1.1 alone is read byte by byte"))]
 pub(crate) mod fault;
+#[cfg(feature = "gopher")]
+pub(crate) mod gopher;
 #[cfg(any(feature = "fastcgi", feature = "http2", feature = "tower"))]
 pub(crate) mod head;
 #[cfg(any(feature = "fastcgi", feature = "http", feature = "tower"))]
@@ -29,7 +31,8 @@ pub(crate) mod socket;
 #[cfg(feature = "tower")]
 pub(crate) mod tower;
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::watch;
@@ -62,6 +65,17 @@ pub struct Stop {
 impl Stop {
     pub(crate) fn new(told: watch::Receiver<bool>) -> Self {
         Stop { told, wait: None }
+    }
+
+    /// What `work` brings, or `None` if the server is to stop first.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "not every build has a protocol"))]
+    pub(crate) async fn until<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        poll_fn(|cx| match Pin::new(&mut *self).poll(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => work.as_mut().poll(cx).map(Some),
+        })
+        .await
     }
 }
 

@@ -69,9 +69,19 @@ pub(crate) struct Entry {
 impl Document {
     /// What a form sends when this button of it is used.
     pub(crate) fn entries(&self, form: usize, button: Option<usize>) -> Vec<Entry> {
+        self.entries_but(form, button, |_| false)
+    }
+
+    /// What it sends but for some of its fields.
+    pub(crate) fn entries_but(
+        &self,
+        form: usize,
+        button: Option<usize>,
+        left_out: impl Fn(&Field) -> bool,
+    ) -> Vec<Entry> {
         let mut entries = Vec::new();
         for (at, field) in self.fields.iter().enumerate() {
-            if field.form != Some(form) || field.disabled || field.name.is_empty() {
+            if field.form != Some(form) || field.disabled || field.name.is_empty() || left_out(field) {
                 continue;
             }
             match &field.kind {

@@ -27,12 +27,43 @@ pub(crate) enum Piece {
     Text(String),
     Space,
     Break,
-    /// Here a link or button begins.
-    Open,
+    /// Here a link or button begins, an index of `targets`.
+    Open(usize),
     /// Here it ends.
     Close,
     /// An index of `fields`.
     Field(usize),
+    /// Between the cells of a row.
+    Cell,
+    /// A line across the page.
+    Rule,
+    Image {
+        alt: String,
+        src: String,
+    },
+    Begin(Role),
+    End(Role),
+}
+
+/// What an element is for what is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Stands on lines of its own.
+    Block,
+    /// And apart from what is around it.
+    Paragraph,
+    /// From 1, the largest.
+    Heading(u8),
+    Bullets,
+    Numbers,
+    /// Of a list.
+    Item,
+    Pre,
+    Quote,
+    /// Of a table.
+    Row,
+    /// Says what the fields in it are, on the line where it stands.
+    Label,
 }
 
 /// Something to click.
@@ -66,12 +97,14 @@ pub(crate) fn lines(pieces: &[Piece], fields: Option<&[Field]>) -> Vec<String> {
     for piece in pieces {
         match (piece, fields) {
             (Piece::Text(text), _) => lines.text(text),
-            (Piece::Break, _) => lines.end(),
-            (Piece::Open, Some(_)) => lines.line.push('['),
+            (Piece::Image { alt, .. }, _) => lines.text(alt),
+            (Piece::Begin(Role::Label) | Piece::End(Role::Label), _) => {}
+            (Piece::Break | Piece::Rule | Piece::Begin(_) | Piece::End(_), _) => lines.end(),
+            (Piece::Open(_), Some(_)) => lines.line.push('['),
             (Piece::Close, Some(_)) => lines.close(),
             (Piece::Field(at), Some(fields)) => lines.text(&format!(" {} ", fields[*at].sketch())),
-            (Piece::Space | Piece::Field(_), _) => lines.space(),
-            (Piece::Open | Piece::Close, None) => {}
+            (Piece::Space | Piece::Cell | Piece::Field(_), _) => lines.space(),
+            (Piece::Open(_) | Piece::Close, None) => {}
         }
     }
     lines.end();

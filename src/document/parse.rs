@@ -3,11 +3,13 @@
 use scraper::{ElementRef, Html, Node};
 
 use super::form::{Choice, Field, Form, Kind};
-use super::{Document, Leads, Piece, Target, label};
+use super::{Document, Leads, Piece, Role, Target, label};
 
-/// Elements that stand on lines of their own; all others are part of one.
-const BLOCKS: &str = "address article aside blockquote body caption dd details dialog div dl dt fieldset figcaption \
-    figure footer form h1 h2 h3 h4 h5 h6 header legend li main menu nav ol p pre search section summary table tr ul";
+/// Elements that stand on lines of their own, and are nothing more; all others are part of a line.
+const BLOCKS: &str = "article aside body caption details dialog div dt figcaption footer form header legend main nav \
+    search section summary";
+/// Elements in elements; of what is deeper down the text is left.
+const DEPTH: u16 = 200;
 
 /// What is on the page.
 pub(crate) fn parse(html: &str) -> Document {
@@ -31,6 +33,7 @@ struct Inside {
     disabled: bool,
     /// Line ends of the markup are line ends of the text.
     pre: bool,
+    depth: u16,
 }
 
 impl Reader {
@@ -42,7 +45,11 @@ impl Reader {
         self.document
     }
 
-    fn children(&mut self, element: ElementRef<'_>, inside: Inside) {
+    fn children(&mut self, element: ElementRef<'_>, mut inside: Inside) {
+        inside.depth += 1;
+        if inside.depth > DEPTH {
+            return self.text(&text_of(element), inside);
+        }
         for child in element.children() {
             match (ElementRef::wrap(child), child.value()) {
                 (Some(element), _) => self.element(element, inside),
@@ -63,7 +70,7 @@ impl Reader {
             "form" => self.form(element, inside),
             "fieldset" => {
                 inside.disabled |= element.attr("disabled").is_some();
-                self.block(element, inside);
+                self.block(Role::Paragraph, element, inside);
             }
             "input" => self.input(element, inside),
             "button" => self.button(element, inside),
@@ -72,15 +79,22 @@ impl Reader {
                 self.field(element, inside, Kind::Area, text);
             }
             "select" => self.field(element, inside, select(element), String::new()),
-            "img" => self.text(element.attr("alt").unwrap_or_default(), inside),
-            "br" | "hr" => self.piece(Piece::Break, inside),
+            "img" => self.image(element, inside),
+            "br" => self.piece(Piece::Break, inside),
+            "hr" => self.piece(Piece::Rule, inside),
             "td" | "th" => {
-                self.piece(Piece::Space, inside);
+                self.piece(Piece::Cell, inside);
                 self.children(element, inside);
             }
-            "pre" => self.block(element, Inside { pre: true, ..inside }),
-            name if BLOCKS.split(' ').any(|block| block == name) => self.block(element, inside),
-            _ => self.children(element, inside),
+            "pre" => self.block(Role::Pre, element, Inside { pre: true, ..inside }),
+            name => self.other(name, element, inside),
+        }
+    }
+
+    fn other(&mut self, name: &str, element: ElementRef<'_>, inside: Inside) {
+        match role(name) {
+            Some(role) => self.block(role, element, inside),
+            None => self.children(element, inside),
         }
     }
 
@@ -106,10 +120,15 @@ impl Reader {
         }
     }
 
-    fn block(&mut self, element: ElementRef<'_>, inside: Inside) {
-        self.piece(Piece::Break, inside);
+    fn block(&mut self, role: Role, element: ElementRef<'_>, inside: Inside) {
+        self.piece(Piece::Begin(role), inside);
         self.children(element, inside);
-        self.piece(Piece::Break, inside);
+        self.piece(Piece::End(role), inside);
+    }
+
+    fn image(&mut self, element: ElementRef<'_>, inside: Inside) {
+        let attribute = |name| element.attr(name).unwrap_or_default().to_owned();
+        self.piece(Piece::Image { alt: attribute("alt"), src: attribute("src") }, inside);
     }
 
     fn link(&mut self, element: ElementRef<'_>, inside: Inside) {
@@ -131,7 +150,7 @@ impl Reader {
             enctype: attribute("enctype").to_ascii_lowercase(),
         });
         let form = Some(self.document.forms.len() - 1);
-        self.block(element, Inside { form, ..inside });
+        self.block(Role::Block, element, Inside { form, ..inside });
     }
 
     fn input(&mut self, element: ElementRef<'_>, inside: Inside) {
@@ -175,14 +194,16 @@ impl Reader {
     }
 
     fn target(&mut self, leads: Leads, inside: Inside, content: impl FnOnce(&mut Self)) {
-        self.piece(Piece::Open, inside);
+        if inside.hidden {
+            return content(self);
+        }
+        let at = self.document.targets.len();
+        self.document.targets.push(Target { text: String::new(), leads });
+        self.document.pieces.push(Piece::Open(at));
         let from = self.document.pieces.len();
         content(self);
-        if !inside.hidden {
-            let text = label(&self.document.pieces[from..]);
-            self.document.targets.push(Target { text, leads });
-        }
-        self.piece(Piece::Close, inside);
+        self.document.targets[at].text = label(&self.document.pieces[from..]);
+        self.document.pieces.push(Piece::Close);
     }
 
     fn field(&mut self, element: ElementRef<'_>, inside: Inside, kind: Kind, value: String) {
@@ -207,6 +228,22 @@ impl Reader {
         });
         at
     }
+}
+
+/// What an element of this name is, if it is more than part of a line.
+fn role(name: &str) -> Option<Role> {
+    Some(match name {
+        "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => Role::Heading(name.as_bytes()[1] - b'0'),
+        "p" | "address" | "dl" | "figure" | "hgroup" | "table" => Role::Paragraph,
+        "ul" | "menu" => Role::Bullets,
+        "ol" => Role::Numbers,
+        "li" => Role::Item,
+        "blockquote" | "dd" => Role::Quote,
+        "tr" => Role::Row,
+        "label" => Role::Label,
+        name if BLOCKS.split(' ').any(|block| block == name) => Role::Block,
+        _ => return None,
+    })
 }
 
 fn button(element: ElementRef<'_>) -> Kind {

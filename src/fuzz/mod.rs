@@ -24,9 +24,11 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("forms", forms),
     ("forwarded", forwarded),
     ("head", head),
+    ("menu", menu),
     ("multipart", multipart),
     ("path", path),
     ("range", range),
+    ("selector", selector),
     ("token", token),
     ("urlencoded", urlencoded),
 ];
@@ -67,6 +69,11 @@ pub fn forwarded(bytes: &[u8]) {
     mapper::fuzz::forwarded(bytes);
 }
 
+/// A page that becomes a menu of Gopher's.
+pub fn menu(bytes: &[u8]) {
+    adapter::gopher::fuzz::menu(bytes);
+}
+
 /// A URL's path.
 pub fn path(bytes: &[u8]) {
     files::fuzz::path(bytes);
@@ -75,6 +82,11 @@ pub fn path(bytes: &[u8]) {
 /// A `Range` field, after a byte that says how large the file is.
 pub fn range(bytes: &[u8]) {
     files::fuzz::range(bytes);
+}
+
+/// What a client of Gopher sends.
+pub fn selector(bytes: &[u8]) {
+    adapter::gopher::fuzz::selector(bytes);
 }
 
 /// Bytes up to the first line's end, and those behind it.

@@ -52,6 +52,22 @@ async fn addtwo_adds_two_numbers() {
 }
 
 #[tokio::test]
+async fn adventure_ends_in_the_vault_for_who_has_a_lamp_and_an_answer() {
+    let mut browser = Browser::new(adventure::adventure);
+    browser.get("/").await.shows("The beach");
+    browser.follow("Go into the cave").await.shows("It is dark");
+    browser.follow("Go back to the beach").await;
+    browser.follow("Take the lamp").await.shows_not("Take the lamp");
+    browser.follow("Go into the cave").await.follow("Go on").await.follow("Wake the door").await;
+    browser.fill("answer", " ").submit().await.shows("say something");
+    browser.fill("answer", "Gold").submit().await.shows("Wrong");
+    browser.follow("OK").await.shows("It snores");
+    browser.follow("Wake the door").await.fill("answer", "A secret").submit().await;
+    browser.shows("You are rich, after 7 moves.");
+    browser.follow("Play again").await.shows("a lamp in it");
+}
+
+#[tokio::test]
 async fn guess_says_higher_or_lower_and_counts_tries() {
     let mut browser = Browser::new(guess::guess);
     browser.get("/").await.shows("number from 1 to 100");

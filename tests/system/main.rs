@@ -26,6 +26,8 @@ mod folder;
 #[cfg(feature = "http2")]
 mod frames;
 mod framing;
+#[cfg(feature = "gopher")]
+mod gopher;
 mod http;
 #[cfg(feature = "http2")]
 mod http2;

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// The examples that are run here.
-const EXAMPLES: [&str; 3] = ["slowprint", "counter", "upload"];
+const EXAMPLES: [&str; 4] = ["adventure", "slowprint", "counter", "upload"];
 
 /// A running example. Killed when dropped.
 pub struct Program {

@@ -28,7 +28,7 @@ const STEPS: [Step; 13] = [
 ];
 
 /// Programs that the system tests start, and the Debian packages they are in.
-const PROGRAMS: [(&str, &str); 12] = [
+const PROGRAMS: [(&str, &str); 13] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("firefox-esr", "firefox-esr"),
@@ -39,6 +39,7 @@ const PROGRAMS: [(&str, &str); 12] = [
     ("cgi-fcgi", "libfcgi-bin"),
     ("openssl", "openssl"),
     ("curl", "curl"),
+    ("lynx", "lynx"),
     ("strace", "strace"),
     ("faketime", "faketime"),
 ];

@@ -1,10 +1,7 @@
 //! Connections, one after the other: as long as there is room for them, and until the server stops.
 
-use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -33,14 +30,10 @@ impl Entrance {
     /// The next connection, when there is room for it; `None` when the server is to stop.
     pub(crate) async fn next(&mut self) -> Option<Entered> {
         let Entrance { acceptor, room, stop } = self;
-        let mut next = pin!(async {
+        stop.until(async {
             let permit = room.clone().acquire_owned().await.expect("the semaphore is never closed");
             let (stream, peer) = acceptor.accept().await;
             (stream, peer, permit)
-        });
-        poll_fn(|cx| match Pin::new(&mut *stop).poll(cx) {
-            Poll::Ready(()) => Poll::Ready(None),
-            Poll::Pending => next.as_mut().poll(cx).map(Some),
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! A connection: bytes in both directions, whatever they go through.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -65,6 +66,16 @@ impl Stream {
             Stream::Tcp(stream) => drop(stream.set_zero_linger()),
             Stream::Unix(_) => {}
             Stream::Tls(stream) => stream.below().set_zero_linger(),
+        }
+    }
+
+    /// The address of ours at which the peer has reached us, if it has one.
+    #[cfg_attr(not(feature = "gopher"), allow(dead_code, reason = "only gopher says where it is"))]
+    pub(crate) fn reached(&self) -> Option<SocketAddr> {
+        match self {
+            Stream::Tcp(stream) => stream.local_addr().ok(),
+            Stream::Unix(_) => None,
+            Stream::Tls(stream) => stream.below().reached(),
         }
     }
 

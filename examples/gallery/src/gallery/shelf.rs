@@ -27,6 +27,7 @@ modules! {
     "../../../query_session.rs" query_session
     "../../../animals.rs" animals
     "../../../chat.rs" chat
+    "../../../adventure.rs" adventure
     "../../../params.rs" params
     "../../../post_redirect.rs" post_redirect
     "../../../slowprint.rs" slowprint
@@ -98,6 +99,7 @@ shelves! {
         wizard = wizard::wizard;
         login = login::login;
         sign_in = sign_in::sign_in;
+        adventure = adventure::adventure;
     }
     "Several parts on one page" {
         multi_counter = multi_counter::multi_counter;

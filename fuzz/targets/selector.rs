@@ -1,0 +1,5 @@
+//! Runs `continuity::fuzz::selector` on whatever libFuzzer comes up with.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| continuity::fuzz::selector(bytes));
