@@ -7,6 +7,7 @@ mod via;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -305,7 +306,7 @@ impl Hit {
     }
 
     /// Completes the reply: see [`Reply::complete`].
-    pub(crate) fn finish(mut self: Box<Self>, frames: &Frames, keep: bool) -> (Ready, Option<Kept>) {
+    pub(crate) fn finish(mut self: Box<Self>, frames: &Frames, keep: bool) -> (Ready, Option<Arc<Kept>>) {
         let mount = &self.parts.uri.path()[..self.mount];
         match self.reply.complete(frames, mount, keep) {
             Complete::Whole(kept) => (Ready::Whole(self), kept),

@@ -13,14 +13,14 @@ use crate::step::Answered;
 
 impl Session {
     /// Keeps a page for who asked for it; gives it back if nobody did.
-    pub(crate) fn keep_made(&self, page: Kept) -> Option<Kept> {
+    pub(crate) fn keep_made(&self, page: Arc<Kept>) -> Option<Arc<Kept>> {
         let mut state = self.queue.lock();
         let Some(extra) = state.peek_extra() else { return Some(page) };
         // Once the answer is taken, the page is that of a new step.
         let seeks = extra.tape.as_ref().is_some_and(|tape| tape.turned.is_some() || tape.rehearses);
         let branches = extra.branches.as_deref_mut().filter(|branches| branches.seeks && seeks);
         let Some(branches) = branches else { return Some(page) };
-        branches.made = Some(Arc::new(page));
+        branches.made = Some(page);
         None
     }
 

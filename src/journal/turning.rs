@@ -274,7 +274,7 @@ impl Session {
     /// Goes on with a branch that was left. The session's next entry and its highest step are these.
     fn take_up(self: &Arc<Self>, branch: Branch, (next, top): (u64, u32)) -> Task {
         let Branch { task, mut talk, preface, mut tape, kept } = branch;
-        talk.kept = kept.is_some_and(|page| self.core.kept.put(self.serial, page));
+        talk.kept = kept.is_some_and(|page| self.core.kept.keep(self.serial, page));
         tape.goes_on_at(next, top);
         let mut state = self.queue.lock();
         state.talk = talk;

@@ -199,8 +199,8 @@ impl Ready {
 pub struct Answer(When);
 
 enum When {
-    /// The session has answered.
-    Now(Option<Response<Body>>),
+    /// The session has answered. A pointer: the response is made where it is awaited.
+    Now(Option<Outcome>),
     /// The session will.
     Later(oneshot::Receiver<Outcome>),
     /// Something else does: a file, or an adapter that reads the body first.
@@ -211,14 +211,14 @@ impl Answer {
     /// An answer that is there.
     #[cfg(feature = "compression")]
     pub(crate) fn now(response: Response<Body>) -> Self {
-        Answer(When::Now(Some(response)))
+        Answer(When::Now(Some(Outcome::response(response))))
     }
 
     /// Takes the response, if it is there.
     #[cfg(feature = "compression")]
     pub(crate) fn at_once(&mut self) -> Option<Response<Body>> {
         match &mut self.0 {
-            When::Now(response) => response.take(),
+            When::Now(outcome) => outcome.take().map(Outcome::into_response),
             _ => None,
         }
     }
@@ -227,7 +227,10 @@ impl Answer {
     #[cfg(feature = "http2")]
     pub(crate) fn size(&self) -> usize {
         match &self.0 {
-            When::Now(Some(response)) => response.body().whole().map_or(0, |whole| whole.len()),
+            When::Now(Some(Outcome::Hit(hit))) => hit.reply.size(),
+            When::Now(Some(Outcome::Response(response))) => {
+                response.body().whole().map_or(0, |whole| whole.len())
+            }
             _ => 0,
         }
     }
@@ -246,10 +249,10 @@ impl Call {
         (Call(before), Back(Way::Desk(call)))
     }
 
-    /// Takes what is answered at once. The hit is over then: an adapter has the memory of its head again.
+    /// Takes what is answered at once.
     pub(crate) fn end(self) -> Answer {
         Answer(match self.0.give_back() {
-            Left::Here(outcome) => When::Now(Some(outcome.into_response())),
+            Left::Here(outcome) => When::Now(Some(outcome)),
             Left::Channel(receiver) => When::Later(receiver),
             Left::Nothing => unreachable!("a reply answers, is deferred, or is dropped and answers"),
         })
@@ -261,8 +264,9 @@ impl Future for Answer {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            When::Now(response) => {
-                Poll::Ready(response.take().expect("an answer is not polled after it was ready"))
+            When::Now(outcome) => {
+                let outcome = outcome.take().expect("an answer is not polled after it was ready");
+                Poll::Ready(outcome.into_response())
             }
             When::Later(answer) => {
                 let outcome = ready!(Pin::new(answer).poll(cx));

@@ -6,6 +6,7 @@ mod forms;
 pub(crate) use forms::fuzz;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -22,6 +23,12 @@ use crate::page::{Frames, Notice};
 
 /// Chunks that wait for a slow client before `flush` waits too.
 const CHUNKS: usize = 4;
+
+/// What each page's head says, made when this is compiled: to check it again for each page costs.
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// The response being made, and whom it goes to. Dropped unfinished, it answers 503.
 pub(crate) struct Reply {
@@ -264,19 +271,28 @@ impl Reply {
     }
 
     /// The response as it can be given again: not one to a condition or a range, which the next hit may lack.
-    fn kept(&self, body: &Body) -> Option<Kept> {
+    fn kept(&self, body: &Body) -> Option<Arc<Kept>> {
         use StatusCode as S;
         let asked = [S::PARTIAL_CONTENT, S::NOT_MODIFIED, S::PRECONDITION_FAILED, S::RANGE_NOT_SATISFIABLE];
         let body = body.whole().filter(|_| !asked.contains(&self.status))?;
         let mut headers = HeaderMap::new();
         self.fill(&mut headers);
-        Some(Kept {
+        if let Some(introduction) = &self.introduction {
+            headers.append(header::SET_COOKIE, introduction.clone());
+        }
+        Some(Arc::new(Kept {
             status: self.status,
             headers,
             #[cfg(feature = "compression")]
             sensitive: self.sensitive,
             body,
-        })
+        }))
+    }
+
+    /// The bytes of the body, where it is there at once.
+    #[cfg(feature = "http2")]
+    fn size(&self) -> usize {
+        self.body.as_ref().and_then(Body::whole).map_or(0, |whole| whole.len())
     }
 
     /// The response, once it is complete. `headers` is memory for its fields.
@@ -333,9 +349,12 @@ impl Reply {
         frames.around(mount, rare.and_then(|rare| rare.title.as_deref()))
     }
 
-    fn respond(&self, mut headers: HeaderMap, body: Body) -> Response<Body> {
+    fn respond(&mut self, mut headers: HeaderMap, body: Body) -> Response<Body> {
         headers.clear();
         self.fill(&mut headers);
+        if let Some(introduction) = self.introduction.take() {
+            headers.append(header::SET_COOKIE, introduction);
+        }
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = headers;
@@ -346,13 +365,12 @@ impl Reply {
         response
     }
 
-    /// Fills an empty map with the header fields, all but what depends on the body.
+    /// Fills an empty map with the header fields, all but what depends on the body and what tells a new id.
     fn fill(&self, headers: &mut HeaderMap) {
         let secret = self.sensitive || self.returned || self.introduction.is_some();
-        let cache = if secret { "no-store" } else { "private, no-cache" };
-        headers.append(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        headers.append(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-        headers.append(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.append(header::CONTENT_TYPE, HTML);
+        headers.append(header::CACHE_CONTROL, if secret { NO_STORE } else { PRIVATE });
+        headers.append(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         if let Some(rare) = &self.rare {
             rare.fill(headers);
             if secret {
@@ -361,9 +379,6 @@ impl Reply {
         }
         if self.returned {
             headers.insert(header::REFERRER_POLICY, NO_REFERRER);
-        }
-        if let Some(introduction) = &self.introduction {
-            headers.append(header::SET_COOKIE, introduction.clone());
         }
     }
 }
@@ -393,7 +408,7 @@ impl Rare {
 /// What became of a response that was completed.
 pub(crate) enum Complete {
     /// It is whole, and can be given again if it was to be kept.
-    Whole(Option<Kept>),
+    Whole(Option<Arc<Kept>>),
     /// Its head was sent before: this is the last of its body.
     Tail(mpsc::OwnedPermit<Bytes>, Bytes),
 }

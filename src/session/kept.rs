@@ -27,12 +27,7 @@ impl KeptPages {
         KeptPages { store: Mutex::default(), page, all }
     }
 
-    /// Keeps the session's page in place of its last one. A page that is too large is not kept.
-    pub(crate) fn keep(&self, session: u64, page: Kept) -> bool {
-        self.put(session, Arc::new(page))
-    }
-
-    /// Takes the session's page away, to be put back.
+    /// Takes the session's page away, to be kept again.
     pub(crate) fn take(&self, session: u64) -> Option<Arc<Kept>> {
         let mut store = self.store.lock().expect("no code panics while it holds the kept pages");
         let page = store.pages.get(&session).map(|(_, page)| page.clone());
@@ -40,8 +35,8 @@ impl KeptPages {
         page
     }
 
-    /// Keeps a page that was kept before.
-    pub(crate) fn put(&self, session: u64, page: Arc<Kept>) -> bool {
+    /// Keeps the session's page in place of its last one. A page that is too large is not kept.
+    pub(crate) fn keep(&self, session: u64, page: Arc<Kept>) -> bool {
         let mut store = self.store.lock().expect("no code panics while it holds the kept pages");
         store.remove(session);
         if page.bytes() > self.page {
@@ -99,7 +94,7 @@ mod tests {
     use crate::page::Frames;
     use crate::reply::{Back, Complete, Reply};
 
-    fn page(bytes: usize) -> Kept {
+    fn page(bytes: usize) -> Arc<Kept> {
         let mut reply = Reply::new(Back::nowhere());
         reply.rare().raw = Some(bytes::Bytes::from(vec![b'x'; bytes]).into());
         match reply.complete(&Frames::default(), "", true) {

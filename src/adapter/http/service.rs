@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::future::ready;
 
-use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::service::Service;
@@ -41,24 +40,24 @@ impl Service<Request<Incoming>> for Door {
     type Error = Infallible;
     type Future = Answering;
 
-    fn call(&self, request: Request<Incoming>) -> Answering {
-        let (mut head, body) = request.into_parts();
-        if matches!(head.method, Method::TRACE | Method::CONNECT) {
+    fn call(&self, mut request: Request<Incoming>) -> Answering {
+        if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
             return self.refuse_method();
         }
-        if head.uri.authority().is_some() {
-            name_host(&mut head);
+        if request.uri().authority().is_some() {
+            name_host(&mut request);
         }
+        let (head, body) = request.into_parts();
         Answering::new(self.engine.receive_parts(head, body, self.via))
     }
 }
 
 /// A target that is a whole URL says which host is meant, whatever `Host` says (RFC 9112 3.2.2).
 #[cold]
-fn name_host(head: &mut Parts) {
-    let host = head.uri.authority().map(|authority| HeaderValue::from_str(authority.as_str()));
+fn name_host(request: &mut Request<Incoming>) {
+    let host = request.uri().authority().map(|authority| HeaderValue::from_str(authority.as_str()));
     if let Some(Ok(host)) = host {
-        head.headers.insert(header::HOST, host);
+        request.headers_mut().insert(header::HOST, host);
     }
 }
 
