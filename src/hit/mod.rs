@@ -134,6 +134,10 @@ impl Hit {
         (self.signs.cookie_fields == 1).then(|| self.parts.headers.get(header::COOKIE)).flatten()
     }
 
+    pub(crate) fn has_cookies(&self) -> bool {
+        self.signs.cookie_fields > 0
+    }
+
     /// The body as it came; empty for a form with files (`multipart/form-data`), which is taken apart as it comes in.
     pub fn body(&self) -> &Bytes {
         &self.body
@@ -405,6 +409,9 @@ impl Hit {
 
 #[inline]
 fn token_and_more(pairs: &str) -> Option<&str> {
+    if pairs.is_empty() {
+        return None;
+    }
     // Mostly it stands first: links of ours begin with it.
     let own = concat!(step::param!(), "=");
     let first = pairs.strip_prefix(own);

@@ -442,7 +442,7 @@ impl Session {
             let extra = state.extra();
             (extra.tape, extra.shared) = (Some(Box::new(tape)), shared);
         }
-        self.call_function()
+        self.call_function(self.talk(|talk| talk.flow))
     }
 
     /// What the verb that asks meets: the hit it took then, or the present.

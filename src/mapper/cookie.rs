@@ -6,9 +6,12 @@
 use bytes::Bytes;
 use http::HeaderValue;
 
+use super::key::WIRE;
 use crate::error::Error;
 
 const PREFIX: &str = "__Host-";
+const ATTRIBUTES: &str = "; Path=/; HttpOnly; SameSite=Lax";
+const HTTPS_ONLY: &str = "; Path=/; HttpOnly; SameSite=Lax; Secure";
 
 #[derive(Debug)]
 pub(crate) struct SessionCookie {
@@ -49,10 +52,14 @@ impl SessionCookie {
         if https { &self.https } else { &self.plain }
     }
 
-    /// The `Set-Cookie` field that tells an id.
-    pub(crate) fn tell(&self, https: bool, id: &str) -> HeaderValue {
-        let secure = if https { "; Secure" } else { "" };
-        let cookie = [self.name(https), "=", id, "; Path=/; HttpOnly; SameSite=Lax", secure].concat();
+    /// The `Set-Cookie` field that tells an id, which `sign` adds.
+    pub(crate) fn tell(&self, https: bool, sign: impl FnOnce(&mut String)) -> HeaderValue {
+        let (name, attributes) = (self.name(https), if https { HTTPS_ONLY } else { ATTRIBUTES });
+        let mut cookie = String::with_capacity(name.len() + 1 + WIRE + attributes.len());
+        cookie.push_str(name);
+        cookie.push('=');
+        sign(&mut cookie);
+        cookie.push_str(attributes);
         let value = HeaderValue::from_maybe_shared(Bytes::from(cookie));
         value.expect("the cookie's name was checked at the start")
     }

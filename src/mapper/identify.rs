@@ -105,7 +105,7 @@ impl<'h> Identity<'h> {
             && self.claim.is_none()
         {
             self.claim = Some(only);
-        } else {
+        } else if hit.has_cookies() {
             self.cookies(hit);
         }
     }

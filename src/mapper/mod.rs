@@ -196,15 +196,17 @@ impl Core {
 
     /// Lets a session in, and brings it its first hit.
     fn admit(self: &Arc<Self>, session: &Arc<Session>, introduce: bool, mut hit: Box<Hit>) {
-        match self.table.admit(session.clone(), &self.limits) {
-            Ok(admitted) => {
-                if !Arc::ptr_eq(&admitted, session) {
-                    self.release_address(session);
-                } else if introduce {
+        match self.table.admit(session, &self.limits) {
+            Ok(None) => {
+                if introduce {
                     self.introduce(session, &mut hit);
                 }
-                self.deliver(&admitted, hit);
+                self.deliver(session, hit);
                 self.shed_newborns();
+            }
+            Ok(Some(other)) => {
+                self.release_address(session);
+                self.deliver(&other, hit);
             }
             Err(full) => {
                 self.release_address(session);
@@ -230,8 +232,8 @@ impl Core {
     /// Tells a visitor their id.
     pub(crate) fn introduce(&self, session: &Session, hit: &mut Hit) {
         if hit.cut.by_cookie {
-            let id = self.keys.sign(session.visitor());
-            hit.reply.introduction = Some(self.cookie.tell(hit.is_https(), &id));
+            let sign = |cookie: &mut String| self.keys.sign_to(session.visitor(), cookie);
+            hit.reply.introduction = Some(self.cookie.tell(hit.is_https(), sign));
         }
     }
 

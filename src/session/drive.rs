@@ -81,24 +81,26 @@ impl Session {
     /// Takes the first hit and calls the flow's function. It may panic: it is the program's.
     #[inline(never)]
     fn start(self: &Arc<Self>) -> Option<Task> {
-        let Asked::Hit(hit) = self.queue.ask(None, |_| ()).0 else {
+        let Some((flow, way)) = self.take_first_hit() else {
             self.end(Ending::Killed);
             return None;
         };
-        let fleeting = self.talk(|talk| {
-            talk.current = Some(hit);
-            talk.step = 1;
-            talk.way == Way::Fleeting
-        });
-        if !fleeting {
+        if way != Way::Fleeting {
             self.open_tape();
         }
-        self.call_function()
+        self.call_function(flow)
+    }
+
+    fn take_first_hit(&self) -> Option<(u16, Way)> {
+        let mut state = self.queue.lock();
+        let Asked::Hit(hit) = state.ask(None) else { return None };
+        let talk = &mut state.talk;
+        (talk.current, talk.step) = (Some(hit), 1);
+        Some((talk.flow, talk.way))
     }
 
     /// The flow's function, with what it is given.
-    pub(crate) fn call_function(self: &Arc<Self>) -> Option<Task> {
-        let flow = self.talk(|talk| talk.flow);
+    pub(crate) fn call_function(self: &Arc<Self>, flow: u16) -> Option<Task> {
         let request = Request::new(self.clone());
         match catch_unwind(AssertUnwindSafe(|| self.core.flow(flow).start_with(request))) {
             Ok(task) => Some(task),

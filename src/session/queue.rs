@@ -369,7 +369,8 @@ impl<L: Load> State<L> {
         waker.map_or(Rest::Idle, Rest::Wake)
     }
 
-    fn ask(&mut self, foreign: Option<&Waker>) -> Asked<L::Hit> {
+    /// See [`Queue::ask`].
+    pub(crate) fn ask(&mut self, foreign: Option<&Waker>) -> Asked<L::Hit> {
         self.asking = true;
         if self.fate == Fate::Dying {
             self.fate = Fate::Told;

@@ -150,25 +150,25 @@ impl Table {
         self.shard(visitor).knows(visitor)
     }
 
-    /// Lets a new session in, unless another hit has just made the same one: then that one is returned.
-    pub(crate) fn admit(&self, session: Arc<Session>, limits: &Limits) -> Result<Arc<Session>, Full> {
+    /// Lets a new session in, unless another hit has just made the same one: returns that one then.
+    pub(crate) fn admit(&self, session: &Arc<Session>, limits: &Limits) -> Result<Option<Arc<Session>>, Full> {
         // The place is taken before anyone looks for it, and given back where it is not needed.
         let take = |alive| (alive < limits.sessions).then_some(alive + 1);
         if self.alive.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
             return Err(Full::Server);
         }
-        let admitted = self.admit_to_shard(&session, limits);
-        if !admitted.as_ref().is_ok_and(|admitted| Arc::ptr_eq(admitted, &session)) {
+        let other = self.admit_to_shard(session, limits);
+        if !matches!(other, Ok(None)) {
             self.alive.fetch_sub(1, Ordering::Relaxed);
         }
-        admitted
+        other
     }
 
-    fn admit_to_shard(&self, session: &Arc<Session>, limits: &Limits) -> Result<Arc<Session>, Full> {
+    fn admit_to_shard(&self, session: &Arc<Session>, limits: &Limits) -> Result<Option<Arc<Session>>, Full> {
         let (visitor, now) = (session.visitor(), session.made());
         let mut shard = self.shard(visitor);
         let tag = tag(visitor);
-        let mine = shard.entries.iter_hash(hash(tag)).filter(|entry| entry.session.visitor() == visitor);
+        let mine = shard.entries.iter_hash(hash(tag)).filter(|entry| entry.is_of(visitor));
         if mine.filter(|entry| entry.seen.life() != Life::Lingering).count() >= limits.sessions_per_visitor {
             return Err(Full::Visitor);
         }
@@ -177,12 +177,12 @@ impl Table {
         let slot =
             shard.entries.entry(hash(tag), |entry| entry.is(visitor, session.label), |entry| hash(entry.tag));
         match slot {
-            TableEntry::Occupied(other) => Ok(other.get().session.clone()),
+            TableEntry::Occupied(other) => Ok(Some(other.get().session.clone())),
             TableEntry::Vacant(slot) => {
                 let seen = Seen::new(Life::Newborn, now);
                 slot.insert(Entry { session: session.clone(), tag, seen });
                 self.newborns.fetch_add(1, Ordering::Relaxed);
-                Ok(session.clone())
+                Ok(None)
             }
         }
     }
@@ -227,8 +227,7 @@ impl Table {
     pub(crate) fn rename(&self, from: VisitorId, to: VisitorId) {
         let mut moved: Vec<Entry> = Vec::new();
         let (mut old, mut new) = self.two_shards(from, to);
-        while let Ok(entry) = old.entries.find_entry(hash(tag(from)), |entry| entry.session.visitor() == from)
-        {
+        while let Ok(entry) = old.entries.find_entry(hash(tag(from)), |entry| entry.is_of(from)) {
             moved.push(entry.remove().0);
         }
         let (due, life_due) = (old.due, old.life_due);
@@ -415,13 +414,18 @@ impl Entry {
     }
 
     fn is(&self, visitor: VisitorId, label: u64) -> bool {
-        self.tag == tag(visitor) && self.session.label == label && self.session.visitor() == visitor
+        self.is_of(visitor) && self.session.label == label
+    }
+
+    /// Looks into the entry first: to touch another's session costs more than all else.
+    fn is_of(&self, visitor: VisitorId) -> bool {
+        self.tag == tag(visitor) && self.session.visitor() == visitor
     }
 }
 
 impl Shard {
     fn knows(&self, visitor: VisitorId) -> bool {
-        self.entries.iter_hash(hash(tag(visitor))).any(|entry| entry.session.visitor() == visitor)
+        self.entries.iter_hash(hash(tag(visitor))).any(|entry| entry.is_of(visitor))
     }
 
     /// Gives memory back after a crowd has left.
