@@ -123,14 +123,28 @@ pub(crate) struct Session {
 
 static SERIAL: AtomicU32 = AtomicU32::new(1);
 
+/// For so many sessions memory is asked for at once, and about what they and their futures take.
+const AT_ONCE: u32 = 128;
+const ROOM: usize = 40 * 1024;
+
+/// Has the allocator lengthen its heap by more than a page: glibc's asks the system for each page that a thread's heap
+/// grows by, which is each 14 sessions, when nothing larger is wanted.
+#[cold]
+fn make_room() {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(ROOM)));
+}
+
 impl Session {
     #[track_caller]
     pub(crate) fn new(core: Arc<Core>, visitor: VisitorId, label: u64, flow: u16) -> Arc<Session> {
-        let made = u64::from(core.clock.now());
+        let (made, number) = (u64::from(core.clock.now()), SERIAL.fetch_add(1, Ordering::Relaxed));
+        if number.is_multiple_of(AT_ONCE) {
+            make_room();
+        }
         Arc::new(Session {
             visitor: visitor.0.map(AtomicU64::new),
             label,
-            serial: made << 32 | u64::from(SERIAL.fetch_add(1, Ordering::Relaxed)),
+            serial: made << 32 | u64::from(number),
             queue: Queue::new(Talk::new(flow, Location::caller())),
             core,
         })
