@@ -141,7 +141,7 @@ impl Engine {
         let core = &self.0;
         let path = via.local(head.uri.path());
         if path == core.health {
-            return Answer::aside(std::future::ready(health()));
+            return health();
         }
         #[cfg(feature = "files")]
         if let Some(files) = core.files.as_ref().filter(|files| files.wants(path)) {
@@ -154,12 +154,18 @@ impl Engine {
     pub(crate) fn bring(&self, head: Parts, body: Bytes, via: Via) -> Answer {
         #[cfg(feature = "multipart")]
         if !body.is_empty() && crate::intake::multipart::wants(&self.0, &head, &via) {
-            let body = http_body_util::Full::new(body);
-            return Answer::aside(crate::intake::multipart::receive(self.clone(), head, body, via));
+            return self.take_apart(head, body, via);
         }
         let (call, back) = Call::begin();
         self.0.map_checked(self.0.hit(head, body, via, Reply::new(back)));
         call.end()
+    }
+
+    #[cfg(feature = "multipart")]
+    #[inline(never)]
+    fn take_apart(&self, head: Parts, body: Bytes, via: Via) -> Answer {
+        let body = http_body_util::Full::new(body);
+        Answer::aside(crate::intake::multipart::receive(self.clone(), head, body, via))
     }
 
     /// The bounds this server was given: adapters keep those on heads, bodies and connections.
@@ -196,11 +202,12 @@ pub(crate) struct Access {
 impl Access {
     pub(crate) fn of(head: &Parts) -> Option<Access> {
         let read = tracing::enabled!(target: "continuity::access", tracing::Level::DEBUG);
-        read.then(|| Access {
-            started: Instant::now(),
-            method: head.method.clone(),
-            path: head.uri.path().to_owned(),
-        })
+        read.then(|| Access::begin(head))
+    }
+
+    #[cold]
+    fn begin(head: &Parts) -> Access {
+        Access { started: Instant::now(), method: head.method.clone(), path: head.uri.path().to_owned() }
     }
 
     /// Writes the line when there is an answer.
@@ -219,14 +226,14 @@ impl Access {
 }
 
 #[cold]
-fn health() -> Response<Body> {
+fn health() -> Answer {
     let mut response = Response::new(Body::from(Bytes::from_static(b"ok\n")));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     page::allow_nothing(headers);
-    response
+    Answer::aside(std::future::ready(response))
 }
 
 impl Core {

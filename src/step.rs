@@ -278,6 +278,11 @@ impl Seal {
         {
             return Answered(token.tag().max(1));
         }
+        self.answer_with_more(hit, token)
+    }
+
+    #[inline(never)]
+    fn answer_with_more(&self, hit: &Hit, token: &Token) -> Answered {
         let mut hasher = self.answers;
         if token.is_printed() {
             // Its buttons may lead to different paths.

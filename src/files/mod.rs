@@ -129,6 +129,7 @@ impl Served {
 
     /// Answers with the file, or with a page that says there is none. Other methods are the sessions' where there is no
     /// such file.
+    #[inline(never)]
     pub(crate) fn answer(self: &Arc<Self>, head: Parts, body: Bytes, via: Via, engine: Engine) -> Answer {
         let files = self.clone();
         let get = matches!(head.method, Method::GET | Method::HEAD);

@@ -399,6 +399,7 @@ impl Hit {
         self.fields = Fields::Multipart(Box::new(sent));
     }
 
+    #[inline(never)]
     fn is_own(&self, origin: &str) -> bool {
         let Some((scheme, authority)) = origin.split_once("://") else { return false };
         // A page of plain HTTP may have been written by anyone on the line.

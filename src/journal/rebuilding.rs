@@ -42,6 +42,7 @@ pub(crate) struct Recall {
 
 impl Core {
     /// Looks into the journal for the session of a hit, without holding anybody up.
+    #[inline(never)]
     pub(crate) fn recall(self: &Arc<Self>, mut recall: Recall) {
         recall.hit.reply.defer();
         let core = self.clone();

@@ -33,6 +33,12 @@ impl Session {
     /// Looks at or changes the session's tape, if it has one. Runs under the session's lock: no code of others.
     pub(crate) fn tape<R>(&self, look: impl FnOnce(&mut Tape) -> R) -> Option<R> {
         self.core.journal.as_ref()?;
+        self.look_at_tape(look)
+    }
+
+    /// Out of line, so that a hit without a journal does not go around it.
+    #[inline(never)]
+    fn look_at_tape<R>(&self, look: impl FnOnce(&mut Tape) -> R) -> Option<R> {
         let mut state = self.queue.lock();
         state.peek_extra()?.tape.as_deref_mut().map(look)
     }

@@ -179,19 +179,29 @@ impl<'h> Identity<'h> {
     }
 
     /// The session's label among the visitor's: the flow, and whatever divides it.
+    #[inline]
     pub(crate) fn session_label(&self, flow: u64) -> u64 {
-        match self.rare.as_ref().and_then(|rare| rare.labels) {
-            None => flow,
-            Some(mut hasher) => {
-                hasher.write_u64(flow);
-                hasher.finish()
-            }
-        }
+        self.rare.as_ref().map_or(flow, |rare| rare.session_label(flow))
     }
 
     pub(crate) fn into_cut(self) -> Cut {
         let named = self.name().is_some();
-        Cut { named, by_cookie: self.by_cookie, carried: self.rare.map(|rare| Box::new(rare.cut)) }
+        Cut { named, by_cookie: self.by_cookie, carried: self.rare.map(Rare::into_carried) }
+    }
+}
+
+impl Rare<'_> {
+    #[inline(never)]
+    fn session_label(&self, flow: u64) -> u64 {
+        let Some(mut hasher) = self.labels else { return flow };
+        hasher.write_u64(flow);
+        hasher.finish()
+    }
+
+    #[inline(never)]
+    #[expect(clippy::boxed_local, reason = "unboxed where it is called, most hits would go around that code")]
+    fn into_carried(self: Box<Self>) -> Box<Carried> {
+        Box::new(self.cut)
     }
 }
 

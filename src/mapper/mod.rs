@@ -223,6 +223,7 @@ impl Core {
     }
 
     /// A first page for a crawler, from a session that is not kept.
+    #[inline(never)]
     fn show_around(self: &Arc<Self>, flow: u16, label: u64, hit: Box<Hit>) {
         let session = Session::new(self.clone(), VisitorId::fresh(), label, flow);
         session.talk(|talk| talk.way = Way::Fleeting);

@@ -54,6 +54,7 @@ impl Purpose {
 
 impl Core {
     /// Answers a hit that goes to no session.
+    #[inline(never)]
     pub(crate) fn answer_aside(&self, mut hit: Box<Hit>, purpose: Purpose) {
         match purpose {
             Purpose::Options => {

@@ -107,8 +107,7 @@ impl Back {
     fn give(&mut self, outcome: Outcome) {
         match std::mem::replace(&mut self.0, Way::Nowhere) {
             Way::Desk(call) => leave(call, Left::Here(outcome)),
-            // A client that has gone away is no concern of the session's.
-            Way::Channel(sender) => drop(sender.send(outcome)),
+            Way::Channel(sender) => send_through(sender, outcome),
             Way::Nowhere => {}
         }
     }
@@ -120,6 +119,12 @@ impl Drop for Back {
             self.give(Outcome::response(unavailable()));
         }
     }
+}
+
+#[inline(never)]
+fn send_through(sender: oneshot::Sender<Outcome>, outcome: Outcome) {
+    // A client that has gone away is no concern of the session's.
+    drop(sender.send(outcome));
 }
 
 /// Leaves something on the desk of the call that is on this thread's stack.

@@ -44,10 +44,16 @@ impl<'a> Asking<'a> {
     }
 
     /// While the session is rebuilt: the hit that was taken here then, with what was written of it.
+    #[inline]
     pub(super) fn replayed(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Before>, Error>> {
         if self.session().core.journal.is_none() {
             return Poll::Ready(Ok(None));
         }
+        self.replay(cx)
+    }
+
+    #[inline(never)]
+    fn replay(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Before>, Error>> {
         match self.session().meet(cx) {
             Replayed::Present => Poll::Ready(Ok(None)),
             Replayed::Hit(hit, taken) => Poll::Ready(Ok(Some((hit, taken)))),
@@ -126,6 +132,7 @@ impl<'a> Asking<'a> {
     }
 
     /// What is to be written of a hit that is taken now, where there is a journal.
+    #[inline(never)]
     pub(super) fn to_write(&self, answer: Answered) -> Option<Box<Taken>> {
         let core = &self.session().core;
         core.journal.as_ref()?;

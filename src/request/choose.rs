@@ -305,6 +305,7 @@ where
     }
 
     /// The page was shown when this happened: now it is not drawn, before somebody asks for it.
+    #[inline(never)]
     fn show_again(&self, hit: Option<Box<Hit>>, place: &'static Location<'static>) {
         let session = self.asking.session();
         let completed = session.complete_step(None, K::VERB, type_name::<T>(), place);
@@ -317,6 +318,7 @@ where
     }
 
     /// The value that was taken here then. `None`: it cannot be found any more.
+    #[inline(never)]
     pub(super) fn again(&mut self, hit: Box<Hit>, taken: &Taken) -> Option<T> {
         let value = match K::again(taken, &hit) {
             Some(value) => value,
@@ -342,6 +344,7 @@ where
     }
 
     /// There is no response to show the page with: the next hit is shown it, with what was printed since.
+    #[inline(never)]
     fn between_hits(&self, step: u32) -> Result<(), Error> {
         self.draw((step, 0), &Cut::default(), None, None)?;
         let mut state = self.asking.session().queue.lock();
@@ -472,13 +475,14 @@ fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, standing: &Standing) -> 
 }
 
 /// What is to be written of a link that was followed, where there is a journal.
+#[inline]
 pub(super) fn to_write(session: &Session, answer: Answered, token: &Token) -> Option<Box<Taken>> {
     session.core.journal.as_ref()?;
+    Some(written(session, answer, token))
+}
+
+#[inline(never)]
+fn written(session: &Session, answer: Answered, token: &Token) -> Box<Taken> {
     let value = Some(Blob(token.value_bytes().to_vec()));
-    Some(Box::new(Taken {
-        at: session.core.clock.micros(),
-        answer: answer.number(),
-        value,
-        ..Taken::default()
-    }))
+    Box::new(Taken { at: session.core.clock.micros(), answer: answer.number(), value, ..Taken::default() })
 }

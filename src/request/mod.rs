@@ -55,7 +55,8 @@ use crate::hit::{Hit, Via};
 use crate::journal::recording::Completed;
 use crate::journal::{Taken, Verb};
 use crate::reply::{Back, Reply};
-use crate::session::{Session, Talk, Way};
+use crate::session::queue::State;
+use crate::session::{self, Session, Talk, Way};
 use crate::step::{Answered, OldPages};
 
 /// One visitor's requests, one after the other: what a session function is given.
@@ -288,30 +289,44 @@ impl Request {
         let in_part = parts::here().inspect(|scope| scope.went_on()).is_some();
         let kept = {
             let mut state = session.queue.lock();
-            if let Some(extra) = state.peek_extra() {
-                extra.old_pages = None;
-                if !in_part {
-                    extra.preface = None;
-                    hit.reply.out = std::mem::take(&mut extra.between);
-                }
+            if state.peek_extra().is_some() {
+                put_behind(&mut state, &mut hit, in_part);
             }
-            state.tidy();
             let Talk { current, step, applied, way, .. } = &mut state.talk;
             (*current, *applied, *way, *step) = (Some(hit), answer, Way::Ordinary, *step + 1);
-            if let Some(taken) = taken
-                && let Some(tape) = state.peek_extra().and_then(|extra| extra.tape.as_mut())
-            {
-                tape.grown = true;
-                let step = tape.next_step();
-                tape.take(Box::new(Taken { step, scope: parts::path(), ..*taken }));
-                tape.secrets = secret::collected();
-                state.talk.step = step;
+            if let Some(taken) = taken {
+                record(&mut state, *taken);
             }
             std::mem::take(&mut state.talk.kept)
         };
         if kept {
             session.core.kept.remove(session.serial);
         }
+    }
+}
+
+/// The page is done, with all that belonged to it; what was printed since belongs to the response to `hit`.
+#[inline(never)]
+fn put_behind(state: &mut State<session::Parts>, hit: &mut Hit, in_part: bool) {
+    if let Some(extra) = state.peek_extra() {
+        extra.old_pages = None;
+        if !in_part {
+            extra.preface = None;
+            hit.reply.out = std::mem::take(&mut extra.between);
+        }
+    }
+    state.tidy();
+}
+
+/// Records a hit that is taken now.
+#[inline(never)]
+fn record(state: &mut State<session::Parts>, taken: Taken) {
+    if let Some(tape) = state.peek_extra().and_then(|extra| extra.tape.as_mut()) {
+        tape.grown = true;
+        let step = tape.next_step();
+        tape.take(Box::new(Taken { step, scope: parts::path(), ..taken }));
+        tape.secrets = secret::collected();
+        state.talk.step = step;
     }
 }
 

@@ -13,7 +13,8 @@ use crate::hit::Hit;
 use crate::journal::inside;
 use crate::journal::turning::After;
 use crate::log::Line;
-use crate::reply::Ready;
+use crate::page::Notice;
+use crate::reply::{Kept, Ready};
 use crate::request::{Request, apart};
 
 impl Wake for Session {
@@ -125,8 +126,13 @@ impl Session {
             Ok(Poll::Pending) => {
                 let task = if journaled { self.go_after(task)? } else { task };
                 let (rest, stranded) = self.queue.rest(task);
-                self.hand_back(stranded);
-                return self.leave(rest);
+                if stranded.is_some() {
+                    self.hand_back(stranded);
+                }
+                return match rest {
+                    Rest::Idle => None,
+                    rest => self.leave(rest),
+                };
             }
             Ok(Poll::Ready(result)) => Ending::Returned(result),
             Err(panic) => Ending::Panicked(panic),
@@ -137,6 +143,7 @@ impl Session {
     }
 
     /// The task again, if the session can rest where it is.
+    #[inline(never)]
     fn go_after(self: &Arc<Self>, task: Task) -> Option<Task> {
         match self.look_after() {
             After::Rests => return Some(task),
@@ -150,6 +157,7 @@ impl Session {
     }
 
     /// What a runner has left to do. Returns the task if it has to be polled again.
+    #[inline(never)]
     fn leave(self: &Arc<Self>, rest: Rest<Parts>) -> Option<Task> {
         match rest {
             Rest::Idle => {}
@@ -180,17 +188,27 @@ impl Session {
     /// Completes a response, and keeps its page for repeats where asked to.
     pub(crate) fn finish(self: &Arc<Self>, mut hit: Box<Hit>, keep: bool) -> Ready {
         if let Some(notice) = hit.reply.take_notice() {
-            hit.reply.out.insert_str(0, &self.core.pages.draw_notice(notice).into_string());
+            self.notify(&mut hit, notice);
         }
         if hit.overtime {
             self.core.table.touch(self, self.core.clock.now());
         }
         let (ready, page) = hit.finish(&self.core.frames, keep);
         if let Some(page) = page {
-            let kept = self.keep_made(page).is_some_and(|page| self.core.kept.keep(self.serial, page));
-            self.talk(|talk| talk.kept = kept);
+            self.keep(page);
         }
         ready
+    }
+
+    #[inline(never)]
+    fn keep(&self, page: Arc<Kept>) {
+        let kept = self.keep_made(page).is_some_and(|page| self.core.kept.keep(self.serial, page));
+        self.talk(|talk| talk.kept = kept);
+    }
+
+    #[cold]
+    fn notify(&self, hit: &mut Hit, notice: Notice) {
+        hit.reply.out.insert_str(0, &self.core.pages.draw_notice(notice).into_string());
     }
 
     /// Completes a response and sends it. An error, with the hit in hand again, if it has grown too large.
@@ -212,9 +230,14 @@ impl Session {
         if hit.as_ref().is_none_or(|hit| !hit.reply.overflow) {
             return Ok(hit);
         }
+        Err(self.too_large(hit))
+    }
+
+    #[cold]
+    fn too_large(&self, hit: Option<Box<Hit>>) -> Error {
         self.talk(|talk| talk.current = hit);
         let limit = self.core.limits.page;
-        Err(Error::new(format!("the response has more than {limit} bytes: send it in parts by `flush`")))
+        Error::new(format!("the response has more than {limit} bytes: send it in parts by `flush`"))
     }
 }
 

@@ -134,6 +134,7 @@ impl Session {
     }
 
     /// Hits that a closed queue held go back to the mapper.
+    #[cold]
     pub(crate) fn hand_back(self: &Arc<Self>, left: impl IntoIterator<Item = Box<Hit>>) {
         for mut hit in left {
             hit.reply.defer();

@@ -151,7 +151,11 @@ impl Table {
     }
 
     /// Lets a new session in, unless another hit has just made the same one: returns that one then.
-    pub(crate) fn admit(&self, session: &Arc<Session>, limits: &Limits) -> Result<Option<Arc<Session>>, Full> {
+    pub(crate) fn admit(
+        &self,
+        session: &Arc<Session>,
+        limits: &Limits,
+    ) -> Result<Option<Arc<Session>>, Full> {
         // The place is taken before anyone looks for it, and given back where it is not needed.
         let take = |alive| (alive < limits.sessions).then_some(alive + 1);
         if self.alive.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
