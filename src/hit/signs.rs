@@ -84,7 +84,14 @@ const RARE: [bool; 256] = {
 };
 
 fn is_crawler(agent: &[u8]) -> bool {
-    (0..agent.len()).any(|at| RARE[usize::from(agent[at])] && is_name_around(agent, at))
+    let mut from = 0;
+    while let Some(at) = agent[from..].iter().position(|byte| RARE[usize::from(*byte)]) {
+        if is_name_around(agent, from + at) {
+            return true;
+        }
+        from += at + 1;
+    }
+    false
 }
 
 #[inline(never)]
