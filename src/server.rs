@@ -129,7 +129,8 @@ impl Server {
         self
     }
 
-    /// Proxies in front, by address or network (`"10.0.0.0/8"`, `"::1"`). What they say in `Forwarded`, else in
+    /// Proxies in front, by address or network (`"10.0.0.0/8"`, `"::1"`), and `"unix"` for whoever connects to a Unix socket
+    /// of this server. What they say in `Forwarded`, else in
     /// `X-Forwarded-For`, `-Proto` and `-Host` is believed: the client's address, whether it came over https, and the
     /// host it asked. From others these fields change nothing. Default: none.
     ///

@@ -208,9 +208,8 @@ impl Hit {
 
     /// Takes the client's address, scheme and host from what a trusted peer says.
     pub(crate) fn look_behind(&mut self, proxies: &Proxies) {
-        let Some(peer) = self.via.peer else { return };
-        if let Some(forwarded) = proxies.read(peer, self.via.https, &self.parts.headers) {
-            (self.via.peer, self.via.https) = (Some(forwarded.client), forwarded.https);
+        if let Some(forwarded) = proxies.read(&self.via, &self.parts.headers) {
+            (self.via.peer, self.via.https) = (forwarded.client, forwarded.https);
             self.forwarded = Some(Box::new(forwarded));
         }
     }
@@ -227,9 +226,9 @@ impl Hit {
 
     /// Says which host was asked, where the proxy that said so is not here any more.
     pub(crate) fn asked_host(&mut self, host: Option<String>) {
-        if let Some(client) = self.via.peer.filter(|_| host.is_some()) {
-            self.forwarded =
-                Some(Box::new(Forwarded { client, doubtful: false, https: self.via.https, host }));
+        if host.is_some() {
+            let Via { peer: client, https, .. } = self.via;
+            self.forwarded = Some(Box::new(Forwarded { client, doubtful: false, https, host }));
         }
     }
 

@@ -18,6 +18,8 @@ use std::net::SocketAddr;
 pub struct Via {
     pub(super) peer: Option<SocketAddr>,
     pub(super) https: bool,
+    /// It came through a Unix socket.
+    unix: bool,
     /// Bytes of the path that lead to this server within another one.
     pub(super) prefix: u16,
 }
@@ -26,6 +28,11 @@ impl Via {
     /// Who is connected: the client, or a proxy. `None` where the protocol has no addresses, as on a Unix socket.
     pub fn peer(address: impl Into<Option<SocketAddr>>) -> Via {
         Via { peer: address.into(), ..Via::default() }
+    }
+
+    /// Through a Unix socket, by a program of this machine: [`trust_proxies`](crate::Server::trust_proxies) can name them all.
+    pub fn unix() -> Via {
+        Via { unix: true, ..Via::default() }
     }
 
     /// It came encrypted, by a certificate for the host that was asked.
@@ -46,6 +53,11 @@ impl Via {
     /// Who is connected.
     pub fn address(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// Whether it came through a Unix socket.
+    pub fn is_unix(&self) -> bool {
+        self.unix
     }
 
     /// Whether it came encrypted.

@@ -12,7 +12,10 @@ use http::{HeaderMap, header};
 
 use super::network::Network;
 use crate::error::Error;
+use crate::hit::Via;
 
+/// What names all peers on Unix sockets.
+const UNIX: &str = "unix";
 const FOR: &str = "x-forwarded-for";
 const PROTO: &str = "x-forwarded-proto";
 const HOST: &str = "x-forwarded-host";
@@ -24,6 +27,8 @@ pub(crate) const DOUBTFUL: &str = "The server in front says two things of where 
 #[derive(Debug)]
 pub(crate) struct Proxies {
     networks: Vec<Network>,
+    /// Those on Unix sockets are believed, too.
+    unix: bool,
     /// It was said that the two kinds of headers disagree: once is enough.
     warned: AtomicBool,
 }
@@ -32,7 +37,7 @@ pub(crate) struct Proxies {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Forwarded {
     /// Who speaks through it; port 0 where it does not say. The proxy itself where it names nobody.
-    pub(crate) client: SocketAddr,
+    pub(crate) client: Option<SocketAddr>,
     /// It is said in two ways that differ.
     pub(crate) doubtful: bool,
     pub(crate) https: bool,
@@ -40,36 +45,43 @@ pub(crate) struct Forwarded {
 }
 
 impl Proxies {
-    /// Addresses and networks, as the program gave them; `None` if it gave none.
+    /// Addresses, networks and [`UNIX`], as the program gave them; `None` if it gave none.
     pub(crate) fn new(texts: &[String]) -> Result<Option<Self>, Error> {
+        let addresses = texts.iter().filter(|text| *text != UNIX);
         let networks =
-            texts.iter().map(|text| Network::parse("trust_proxies", text)).collect::<Result<Vec<_>, _>>()?;
-        Ok((!networks.is_empty()).then(|| Proxies { networks, warned: AtomicBool::new(false) }))
+            addresses.map(|text| Network::parse("trust_proxies", text)).collect::<Result<_, _>>()?;
+        let unix = texts.iter().any(|text| text == UNIX);
+        Ok((!texts.is_empty()).then(|| Proxies { networks, unix, warned: AtomicBool::new(false) }))
     }
 
     pub(crate) fn trusts(&self, ip: IpAddr) -> bool {
         self.networks.iter().any(|network| network.holds(ip))
     }
 
-    /// What this peer says of the request, if it is trusted. `https`: how it came from there, which holds where the peer
-    /// does not say how it came to it.
-    pub(crate) fn read(&self, peer: SocketAddr, https: bool, headers: &HeaderMap) -> Option<Forwarded> {
-        if !self.trusts(peer.ip()) {
+    /// Whether who is connected is one of them.
+    fn holds(&self, via: &Via) -> bool {
+        via.address().map_or(self.unix && via.is_unix(), |address| self.trusts(address.ip()))
+    }
+
+    /// What the peer says of the request, if it is trusted. Where it does not say how that came to it, what holds is how it
+    /// came from there.
+    pub(crate) fn read(&self, via: &Via, headers: &HeaderMap) -> Option<Forwarded> {
+        if !self.holds(via) {
             return None;
         }
         let standard = self.walk(list(headers, header::FORWARDED.as_str()).map(Element::read));
         let usual = self.walk(list(headers, FOR).map(Element::of_address));
         let doubtful = self.disagree(&standard, &usual);
         let (client, hop) = match standard.client {
-            Some(client) => (client, standard.hop),
-            None => (usual.client.unwrap_or(peer), usual.hop),
+            Some(client) => (Some(client), standard.hop),
+            None => (usual.client.or(via.address()), usual.hop),
         };
         let scheme = standard.last.https.or_else(|| at(headers, PROTO, hop).and_then(is_https));
         let host = standard.last.host.or_else(|| at(headers, HOST, hop).map(Cow::Borrowed));
         Some(Forwarded {
             client,
             doubtful,
-            https: scheme.unwrap_or(https),
+            https: scheme.unwrap_or(via.is_https()),
             host: host.filter(|host| is_host(host)).map(Cow::into_owned),
         })
     }
@@ -271,12 +283,12 @@ mod tests {
     /// What the proxy at 10.0.0.1 says, with all of 10/8 trusted.
     fn read(fields: &[(&str, &str)]) -> Forwarded {
         let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-        let peer = "10.0.0.1:999".parse().expect("an address");
-        proxies(&["10.0.0.0/8"]).read(peer, false, &headers(&fields)).expect("it is trusted")
+        let peer: SocketAddr = "10.0.0.1:999".parse().expect("an address");
+        proxies(&["10.0.0.0/8"]).read(&Via::from(peer), &headers(&fields)).expect("it is trusted")
     }
 
     fn client(name: &str, value: &str) -> String {
-        read(&[(name, value)]).client.to_string()
+        read(&[(name, value)]).client.expect("somebody").to_string()
     }
 
     #[test]
@@ -334,10 +346,14 @@ mod tests {
             assert_eq!(client("forwarded", &pairs.join(", ")), far, "{pairs:?}");
         }
         let two = read(&[(FOR, "192.0.2.1"), (FOR, "192.0.2.2, 10.0.0.2")]);
-        assert_eq!(two.client.to_string(), "192.0.2.2:0", "fields of one name are one list");
+        assert_eq!(
+            two.client.expect("somebody").to_string(),
+            "192.0.2.2:0",
+            "fields of one name are one list"
+        );
         let bytes = headers(&[(FOR, b"\xff, 192.0.2.1")]);
-        let read = proxies(&["10.0.0.1"]).read("10.0.0.1:1".parse().expect("an address"), false, &bytes);
-        assert_eq!(read.expect("trusted").client.to_string(), "192.0.2.1:0");
+        let read = proxies(&["10.0.0.1"]).read(&Via::from(SocketAddr::from(([10, 0, 0, 1], 1))), &bytes);
+        assert_eq!(read.expect("trusted").client.expect("somebody").to_string(), "192.0.2.1:0");
     }
 
     #[test]
@@ -372,10 +388,10 @@ mod tests {
     fn forwarded_wins_where_it_says_something() {
         let both = [("forwarded", "for=192.0.2.1"), (FOR, "192.0.2.2"), (PROTO, "https"), (HOST, "a.test")];
         let read_both = read(&both);
-        assert_eq!(read_both.client.to_string(), "192.0.2.1:0");
+        assert_eq!(read_both.client.expect("somebody").to_string(), "192.0.2.1:0");
         assert_eq!((read_both.https, read_both.host.as_deref()), (true, Some("a.test")));
         let silent = read(&[("forwarded", "for=unknown"), (FOR, "192.0.2.2")]);
-        assert_eq!(silent.client.to_string(), "192.0.2.2:0");
+        assert_eq!(silent.client.expect("somebody").to_string(), "192.0.2.2:0");
         assert_eq!(client("forwarded", "for=192.0.2.1;for=192.0.2.2"), "10.0.0.1:999", "twice is nonsense");
     }
 
@@ -384,9 +400,27 @@ mod tests {
         let element = "for=\"192.0.2.1\";ext=\"a, for=192.0.2.2; \\\" x\";host=a.test";
         let read = read(&[("forwarded", element)]);
         assert_eq!(
-            (read.client.to_string(), read.host),
+            (read.client.expect("somebody").to_string(), read.host),
             ("192.0.2.1:0".to_owned(), Some("a.test".to_owned()))
         );
+    }
+
+    #[test]
+    fn peers_on_unix_sockets_are_believed_by_their_name() {
+        let said = headers(&[(FOR, b"192.0.2.1, 10.0.0.2"), (PROTO, b"https, http")]);
+        let read = |texts: &[&str], via: Via| proxies(texts).read(&via, &said);
+        let known = read(&["unix", "10.0.0.0/8"], Via::unix()).expect("it is trusted");
+        assert_eq!(known.client.expect("somebody").to_string(), "192.0.2.1:0");
+        assert!(known.https);
+        assert_eq!(read(&["10.0.0.0/8", "::/0"], Via::unix()), None, "no network holds them");
+        assert_eq!(
+            read(&["unix"], Via::default()),
+            None,
+            "who has no address is not on a Unix socket for that"
+        );
+        assert_eq!(read(&["unix"], Via::from(SocketAddr::from(([10, 0, 0, 1], 1)))), None);
+        let silent = proxies(&["unix"]).read(&Via::unix(), &HeaderMap::new()).expect("it is trusted");
+        assert_eq!((silent.client, silent.https), (None, false));
     }
 
     #[test]
@@ -408,9 +442,9 @@ mod tests {
             let fields: Vec<_> = fields.iter().map(|(name, value)| (names[*name], value.as_bytes())).collect();
             let (headers, peer) = (headers(&fields), SocketAddr::new(peer, 1));
             let some = proxies(&["10.0.0.0/8", "::1"]);
-            prop_assert_eq!(some.read(peer, false, &headers).is_some(), some.trusts(peer.ip()));
+            prop_assert_eq!(some.read(&Via::from(peer), &headers).is_some(), some.trusts(peer.ip()));
             let all = proxies(&["0.0.0.0/0", "::/0"]);
-            prop_assert!(all.read(peer, false, &headers).is_some());
+            prop_assert!(all.read(&Via::from(peer), &headers).is_some());
         }
 
         /// Whatever a client sends, what the proxy adds behind it is what counts.
@@ -422,8 +456,8 @@ mod tests {
                 (FOR, "2001:db8::7")
             };
             let list = format!("{client}, {own}");
-            prop_assert_eq!(read(&[(name, &list)]).client.to_string(), "[2001:db8::7]:0");
-            prop_assert_eq!(read(&[(name, &client), (name, own)]).client.to_string(), "[2001:db8::7]:0");
+            prop_assert_eq!(read(&[(name, &list)]).client.expect("somebody").to_string(), "[2001:db8::7]:0");
+            prop_assert_eq!(read(&[(name, &client), (name, own)]).client.expect("somebody").to_string(), "[2001:db8::7]:0");
         }
     }
 }

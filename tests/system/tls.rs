@@ -155,11 +155,11 @@ async fn r27_who_reads_nothing_over_tls_is_cut_off() {
         Ok(())
     }
     let certified = Certified::new();
-    let server = Server::new(large).limits(|limits| limits.write_time = Duration::from_millis(500));
+    let server = Server::new(large).limits(|limits| limits.write_time = Duration::from_millis(1500));
     let server = sealed(&certified, server).await;
     let mut client = certified.connect(&server.address).await;
     client.ask("GET /", "").await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     assert!(client.is_reset().await);
     let mut reader = certified.connect(&server.address).await;
     assert!(reader.get("/").await.body.len() > 12 << 20, "who reads gets all of it");

@@ -58,8 +58,8 @@ pub struct Http {
 }
 
 impl Http {
-    /// Listens on a port of loopback (`8080`; 0 is any free one), on an address (`"0.0.0.0:8080"`, `"[::]:8080"`), or on a
-    /// Unix socket (`"unix:/run/app.sock"`).
+    /// Listens on a port of loopback (`8080`; 0 is any free one), on an address (`"0.0.0.0:8080"`, `"[::]:8080"`), on a Unix
+    /// socket (`"unix:/run/app.sock"`), or on a socket of systemd's (`"systemd:web"`): see [`Address`].
     ///
     /// A Unix socket that a killed server left behind is replaced; where another one listens the server does not start.
     pub fn on(address: impl Address) -> Self {
@@ -105,9 +105,9 @@ impl Listening for Open {
             let mut connections = JoinSet::new();
             let mut entrance = Entrance::new(self.listener, BUSY, places, stop);
             while let Some((stream, peer, permit)) = entrance.next().await {
-                let house = house.clone();
+                let (via, house) = (peer.map_or_else(Via::unix, Via::from), house.clone());
                 connections.spawn(async move {
-                    converse(stream, Via::peer(peer), house).await;
+                    converse(stream, via, house).await;
                     drop(permit);
                 });
                 while connections.try_join_next().is_some() {}

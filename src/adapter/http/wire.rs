@@ -251,9 +251,14 @@ impl Write for Wire {
         // TLS takes more than it can send at once.
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         self.unflushed = flushed.is_pending();
-        match self.unflushed {
-            true => self.watched.stall(),
-            false => self.note_gone(),
+        if self.unflushed {
+            // Who reads some of it does not read nothing.
+            if let gone @ 1.. = self.stream.gone() {
+                self.watched.went(gone);
+            }
+            self.watched.stall();
+        } else {
+            self.note_gone();
         }
         self.settle();
         flushed

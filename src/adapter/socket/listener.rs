@@ -48,6 +48,24 @@ impl Listener {
         Ok(Listener { socket: Socket::Unix(listener), address, _name: Some(name) })
     }
 
+    /// One that somebody else has opened.
+    #[cfg_attr(not(feature = "systemd"), expect(dead_code, reason = "it is for sockets of systemd"))]
+    pub(super) fn of_tcp(socket: std::net::TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?.to_string();
+        Ok(Listener { socket: Socket::Tcp(TcpListener::from_std(socket)?), address, _name: None })
+    }
+
+    /// One that somebody else has opened; the file is theirs.
+    #[cfg_attr(not(feature = "systemd"), expect(dead_code, reason = "it is for sockets of systemd"))]
+    pub(super) fn of_unix(socket: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        let path = address.as_pathname().map_or_else(String::new, |path| path.display().to_string());
+        let socket = Socket::Unix(UnixListener::from_std(socket)?);
+        Ok(Listener { socket, address: format!("unix:{path}"), _name: None })
+    }
+
     /// Where it listens, as text: `127.0.0.1:8080`, `unix:/run/app.sock`.
     pub(crate) fn address(&self) -> &str {
         &self.address

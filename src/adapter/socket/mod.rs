@@ -15,6 +15,11 @@
 
 mod accept;
 mod entrance;
+#[cfg(feature = "systemd")]
+mod inherited;
+#[cfg(not(feature = "systemd"))]
+#[path = "not_inherited.rs"]
+mod inherited;
 mod linger;
 mod listener;
 mod site;

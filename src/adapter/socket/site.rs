@@ -3,16 +3,20 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::inherited;
 use super::listener::Listener;
 use crate::error::Error;
 
 /// What a Unix socket's address begins with.
 const UNIX: &str = "unix:";
+/// What names a socket of systemd's.
+const SYSTEMD: &str = "systemd:";
 /// Who may connect to a Unix socket: the user whom the server runs as.
 const MODE: u32 = 0o600;
 
 /// Where to listen: a port is one of loopback (`8080`; 0 is any free one), an address opens it (`"0.0.0.0:8080"`,
-/// `"[::]:8080"`), and a path is a Unix socket (`"unix:/run/app.sock"`).
+/// `"[::]:8080"`), and a path is a Unix socket (`"unix:/run/app.sock"`). With the feature `systemd`, `"systemd:web"` is the
+/// socket that systemd has opened under this name (`FileDescriptorName=`), and `"systemd:0"` its first.
 pub trait Address {
     #[doc(hidden)]
     fn to_text(self) -> String;
@@ -54,6 +58,8 @@ pub(crate) struct Site {
 enum Place {
     Tcp(SocketAddr),
     Unix(PathBuf),
+    /// This name or number.
+    Systemd(String),
 }
 
 impl Site {
@@ -74,12 +80,16 @@ impl Site {
                 Listener::tcp(address).map_err(|error| Error::caused(format!("listen on {address}"), error))
             }
             Place::Unix(path) => Listener::unix(path, self.mode).await,
+            Place::Systemd(which) => inherited::take(&which),
         }
     }
 }
 
 impl Place {
     fn read(text: &str) -> Result<Place, Error> {
+        if let Some(which) = text.strip_prefix(SYSTEMD) {
+            return Ok(Place::Systemd(which.to_owned()));
+        }
         match text.strip_prefix(UNIX) {
             Some("") => Err(Error::new(format!(
                 "listen on {text:?}: a Unix socket has a path, like \"unix:/run/app.sock\""
@@ -104,6 +114,7 @@ mod tests {
         assert_eq!(place("0.0.0.0:80".to_text()), Place::Tcp(([0, 0, 0, 0], 80).into()));
         assert_eq!(place("[::]:80".to_text()), Place::Tcp("[::]:80".parse().expect("an address")));
         assert_eq!(place("unix:/run/app.sock".to_text()), Place::Unix("/run/app.sock".into()));
+        assert_eq!(place("systemd:web".to_text()), Place::Systemd("web".to_owned()));
         assert_eq!(place("unix:app.sock".to_text()), Place::Unix("app.sock".into()));
     }
 

@@ -79,6 +79,14 @@ impl Stream {
         }
     }
 
+    /// Bytes that the system has taken since this was asked, where more is taken than can be sent at once; else none.
+    pub(crate) fn gone(&mut self) -> usize {
+        match self {
+            Stream::Tls(stream) => stream.gone(),
+            _ => 0,
+        }
+    }
+
     /// Tells the peer that this is the end and nothing is missing, where that has to be said, and waits for nothing. It is
     /// for connections that end in order: not after an answer that is cut off.
     pub(crate) fn say_goodbye(&mut self) {

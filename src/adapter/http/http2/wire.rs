@@ -170,7 +170,13 @@ impl Write for Wire {
         let wire = self.get_mut();
         let flushed = wire.stream().poll_flush(cx);
         match (flushed.is_pending(), wire.full) {
-            (true, false) => wire.full = true,
+            // Who reads some of it does not read nothing.
+            (true, _) => {
+                if let gone @ 1.. = wire.stream().gone() {
+                    wire.watched.went(gone);
+                }
+                wire.full = true;
+            }
             (false, true) => {
                 wire.full = false;
                 wire.watched.went(wire.taken);

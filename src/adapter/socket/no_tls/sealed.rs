@@ -17,6 +17,10 @@ impl Sealed {
         match *self {}
     }
 
+    pub(crate) fn gone(&mut self) -> usize {
+        match *self {}
+    }
+
     pub(crate) fn say_goodbye(&mut self) {
         match *self {}
     }

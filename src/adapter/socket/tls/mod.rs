@@ -5,6 +5,7 @@
 //! and how it is replaced, is in `certificate`.
 
 mod certificate;
+mod counted;
 mod reload;
 
 use std::io;
@@ -20,10 +21,11 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use super::Stream;
 use crate::error::Error;
 pub use certificate::Certificate;
+use counted::Counted;
 
 /// A connection that nobody can read or change on its way. In a box: most of it is not needed at once.
 #[derive(Debug)]
-pub(crate) struct Sealed(Box<TlsStream<Stream>>);
+pub(crate) struct Sealed(Box<TlsStream<Counted>>);
 
 /// What a program wants: the certificate in these files, or this one.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Terms {
 
     /// The handshake. Whoever calls it keeps the time.
     pub(crate) async fn agree(&self, stream: Stream) -> io::Result<Agreed> {
-        let stream = self.acceptor.accept(stream).await?;
+        let stream = self.acceptor.accept(Counted { stream, gone: 0 }).await?;
         let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
         Ok(Agreed { stream: Stream::Tls(Sealed(Box::new(stream))), protocol })
     }
@@ -90,7 +92,12 @@ impl std::fmt::Debug for Terms {
 impl Sealed {
     /// What it goes through.
     pub(super) fn below(&self) -> &Stream {
-        self.0.get_ref().0
+        &self.0.get_ref().0.stream
+    }
+
+    /// Bytes that the system has taken since this was asked.
+    pub(super) fn gone(&mut self) -> usize {
+        std::mem::take(&mut self.0.get_mut().0.gone)
     }
 
     /// Tells the peer that nothing more comes, with what is flushed next.
