@@ -21,11 +21,6 @@ const LEFT_OUT: [HeaderName; 6] = [
 /// Writes all that comes before the body.
 pub(super) fn put_head(to: &mut BytesMut, response: &Response<Body>) {
     let (status, headers) = (response.status(), response.headers());
-    put_field(
-        to,
-        b"Status",
-        &[status.as_str(), status.canonical_reason().unwrap_or("Other")].join(" ").into_bytes(),
-    );
     for (name, value) in headers.iter().filter(|(name, _)| !is_left_out(name, status)) {
         put_field(to, name.as_str().as_bytes(), value.as_bytes());
     }
@@ -35,6 +30,12 @@ pub(super) fn put_head(to: &mut BytesMut, response: &Response<Body>) {
     {
         put_field(to, b"content-length", length.to_string().as_bytes());
     }
+    // Last: to haproxy a `Location` behind it says 302, whatever it says.
+    put_field(
+        to,
+        b"Status",
+        &[status.as_str(), status.canonical_reason().unwrap_or("Other")].join(" ").into_bytes(),
+    );
     to.put_slice(b"\r\n");
 }
 
@@ -74,10 +75,10 @@ mod tests {
         let fields = [("content-type", "text/html"), ("set-cookie", "a=1"), ("set-cookie", "b=2")];
         assert_eq!(
             written(404, &fields, "hello"),
-            "Status: 404 Not Found\r\ncontent-type: text/html\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n\
-             content-length: 5\r\n\r\n"
+            "content-type: text/html\r\nset-cookie: a=1\r\nset-cookie: b=2\r\ncontent-length: 5\r\n\
+             Status: 404 Not Found\r\n\r\n"
         );
-        assert_eq!(written(299, &[], ""), "Status: 299 Other\r\ncontent-length: 0\r\n\r\n");
+        assert_eq!(written(299, &[], ""), "content-length: 0\r\nStatus: 299 Other\r\n\r\n");
     }
 
     #[test]
@@ -85,7 +86,7 @@ mod tests {
         assert_eq!(written(304, &[], ""), "Status: 304 Not Modified\r\n\r\n");
         assert_eq!(written(204, &[], ""), "Status: 204 No Content\r\n\r\n");
         let length = [("content-length", "7")];
-        assert_eq!(written(200, &length, ""), "Status: 200 OK\r\ncontent-length: 7\r\n\r\n");
+        assert_eq!(written(200, &length, ""), "content-length: 7\r\nStatus: 200 OK\r\n\r\n");
     }
 
     #[test]
@@ -97,8 +98,8 @@ mod tests {
             ("transfer-encoding", "chunked"),
             ("location", "/server-status"),
         ];
-        assert_eq!(written(200, &orders, ""), "Status: 200 OK\r\ncontent-length: 0\r\n\r\n");
+        assert_eq!(written(200, &orders, ""), "content-length: 0\r\nStatus: 200 OK\r\n\r\n");
         let sent = written(303, &[("location", "/next")], "");
-        assert_eq!(sent, "Status: 303 See Other\r\nlocation: /next\r\ncontent-length: 0\r\n\r\n");
+        assert_eq!(sent, "location: /next\r\ncontent-length: 0\r\nStatus: 303 See Other\r\n\r\n");
     }
 }

@@ -188,7 +188,7 @@ fn reply(out: &[u8]) -> Reply {
     let field =
         |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
     let mut fields: Vec<_> = head.split("\r\n").map(|line| field(line).expect("a field")).collect();
-    let (name, status) = fields.remove(0);
+    let (name, status) = fields.pop().expect("a status");
     assert_eq!(name, "status");
     Reply { status: status[..3].parse().expect("a number"), fields, body: out[end + 4..].to_vec() }
 }
