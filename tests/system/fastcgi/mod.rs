@@ -1,5 +1,8 @@
 //! FastCGI: as a client of our own sees it, and behind the web servers that the guide has configurations for.
 
+mod behind;
 mod client;
 mod deadlines;
 mod direct;
+mod fronts;
+mod restarts;
