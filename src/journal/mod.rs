@@ -15,6 +15,7 @@ mod headers;
 mod hits;
 pub(crate) mod inside;
 mod last_page;
+mod lookups;
 mod parking;
 mod reading;
 pub(crate) mod rebuilding;
@@ -45,9 +46,10 @@ pub(crate) use entry::FileSent;
 pub(crate) use entry::{Blob, Effect, Ending, Outcome, Taken, Verb};
 pub use export::Export;
 pub(crate) use hits::SECRET;
+use lookups::Lookups;
 pub use record::{Record, records};
 pub use store::{
-    Change, Chunk, Fault, Found, Head, Memory, Opened, SLOTS, State, Store, StoreError, Visitor,
+    Change, Chunk, Fault, Found, Head, Memory, Opened, Recalled, SLOTS, State, Store, StoreError, Visitor,
 };
 #[cfg(feature = "sqlite")]
 pub use store::{CheckReport, DamagedSession, Sqlite};
@@ -83,6 +85,10 @@ pub(crate) struct Journal {
     present: Mutex<HashMap<u64, Weak<Session>>>,
     /// Sessions that hits are looked up for: how many do, and whether it has left memory meanwhile.
     reading: Mutex<HashMap<u64, (u32, bool)>>,
+    /// How many have left memory so far.
+    left: AtomicU64,
+    /// What hits ask the store.
+    lookups: Arc<Lookups>,
     /// Sessions that were woken by themselves, and whose visitor's id is not known.
     woken: Mutex<Vec<Arc<Session>>>,
     /// As many sessions as may be rebuilt at once; and where each is noted meanwhile.
@@ -115,6 +121,8 @@ impl Journal {
             store,
             present: Mutex::default(),
             reading: Mutex::default(),
+            left: AtomicU64::new(0),
+            lookups: Arc::default(),
             woken: Mutex::default(),
             places: Semaphore::new(SLOTS),
             slots: Mutex::new((0..SLOTS).collect()),
@@ -189,6 +197,7 @@ impl Journal {
         let mut present = self.present();
         if present.get(&session.serial).is_some_and(|there| std::ptr::eq(there.as_ptr(), session)) {
             present.remove(&session.serial);
+            self.left.fetch_add(1, Ordering::AcqRel);
             // What others have read of it may not be all.
             self.reading().get_mut(&session.serial).into_iter().for_each(|(_, left)| *left = true);
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::rebuilding::blocking;
+use super::lookups::blocking;
 use super::store::{Change, Fault, Head, State};
 use super::{Submission, turning};
 use crate::engine::Core;

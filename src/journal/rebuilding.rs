@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::reading::Reading;
-use super::store::{Change, Fault, Found, Head, SLOTS, State, StoreError};
+use super::reading::{Place, Read};
+use super::store::{Change, Chunk, Fault, Head, SLOTS, State, StoreError};
 use super::tape::{Met, Tape};
 use super::{Journal, Submission, hits, inside};
 use crate::engine::Core;
@@ -85,49 +85,6 @@ impl Core {
             tracing::error!(error = %Line(Chain(error)), "the journal cannot be read");
         }
         self.busy(hit, UNREACHABLE);
-    }
-
-    async fn look_up(self: &Arc<Self>, recall: &Recall) -> Result<Place, StoreError> {
-        let mut place = Place { session: None, over: None, lost: false, visitor: recall.known };
-        if let Some(pass) = recall.hit.pass() {
-            place.session = self.find_returned(pass.serial, recall).await?;
-            return Ok(place);
-        }
-        for id in &recall.ids {
-            let (found, read) = self.find(*id, recall.label).await?;
-            match (found.session, read) {
-                (Some(head), Some(read)) => {
-                    place.session = Some((*id, head, read));
-                    return Ok(place);
-                }
-                (Some(head), None) => {
-                    place.lost |= head.state == State::Quarantined;
-                    place.over = Some((*id, head));
-                }
-                (None, _) => {}
-            }
-            if found.known {
-                place.visitor = place.visitor.or(Some(*id));
-            }
-        }
-        Ok(place)
-    }
-
-    /// The session that a return leads to, with its visitor if the hit proves to be theirs.
-    async fn find_returned(
-        self: &Arc<Self>,
-        serial: u64,
-        recall: &Recall,
-    ) -> Result<Option<(VisitorId, Head, Read)>, StoreError> {
-        let core = self.clone();
-        let head = blocking(move || core.journal().store.head(serial)).await?;
-        let mount = self.flow(recall.flow).mount();
-        let live = head.filter(|head| head.state == State::Live && head.flow == mount);
-        Ok(live.map(|head| {
-            let is_theirs = |id: &VisitorId| self.journal().visitor(*id) == head.visitor;
-            let theirs = recall.ids.iter().copied().find(is_theirs).filter(|_| head.label == recall.label);
-            (theirs.unwrap_or(VisitorId::NOBODY), head, (None, Reading::begin(self, serial)))
-        }))
     }
 
     /// There is no such session: the hit starts one, unless it comes from a page of one.
@@ -323,26 +280,9 @@ impl Core {
         }
     }
 
-    /// What is known of a visitor; and of a session that is not in memory its tape, while we are there.
-    async fn find(self: &Arc<Self>, id: VisitorId, label: u64) -> Result<(Found, Option<Read>), StoreError> {
-        let core = self.clone();
-        blocking(move || {
-            let journal = core.journal();
-            let found = journal.store.find(&journal.visitor(id), label)?;
-            let live = found.session.as_ref().filter(|head| head.state == State::Live);
-            let read = live.map(|head| {
-                let reading = Reading::begin(&core, head.session);
-                let wound = (!journal.has(head.session)).then(|| journal.wind(head));
-                (wound, reading)
-            });
-            Ok((found, read))
-        })
-        .await
-    }
-
     async fn wind(self: &Arc<Self>, head: Head) -> Wound {
         let core = self.clone();
-        blocking(move || core.journal().wind(&head)).await
+        self.look(move || core.journal().wind(&head)).await
     }
 
     pub(crate) fn journal(&self) -> &Journal {
@@ -352,20 +292,6 @@ impl Core {
 
 /// The tape of a session that is to be rebuilt, with its first hit.
 pub(super) type Wound = Result<(Tape, Box<super::Taken>), StoreError>;
-
-/// What was read of a session, while it is.
-type Read = (Option<Wound>, Reading);
-
-/// What was found of a visitor.
-struct Place {
-    session: Option<(VisitorId, Head, Read)>,
-    /// There was a session, and it is over.
-    over: Option<(VisitorId, Head)>,
-    /// It could not be rebuilt.
-    lost: bool,
-    /// Who has other sessions.
-    visitor: Option<VisitorId>,
-}
 
 impl Journal {
     /// Replays a session when there is a place for it. It is marked only while its own code runs: what kills the process
@@ -381,12 +307,20 @@ impl Journal {
     }
 
     /// What is on a session's tape.
-    fn wind(&self, head: &Head) -> Wound {
+    pub(super) fn wind(&self, head: &Head) -> Wound {
+        self.wind_from(head, || self.store.recall(head.session))
+    }
+
+    pub(super) fn wind_from(
+        &self,
+        head: &Head,
+        chunks: impl FnOnce() -> Result<Vec<Chunk>, StoreError>,
+    ) -> Wound {
         if head.deaths >= DEATHS {
             let why = format!("{} processes died while they rebuilt it", head.deaths);
             return Err(StoreError::new(Fault::Damaged, why));
         }
-        Tape::of(&self.store.recall(head.session)?, self.build)
+        Tape::of(&chunks()?, self.build)
     }
 
     fn slots(&self) -> std::sync::MutexGuard<'_, Vec<usize>> {
@@ -394,14 +328,6 @@ impl Journal {
         debug_assert!(slots.len() <= SLOTS);
         slots
     }
-}
-
-/// Runs what waits for the disk where that holds nobody up.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(StoreError::caused(Fault::Failed, "ask the journal", error)))
 }
 
 impl Session {

@@ -9,7 +9,6 @@ use std::task::Poll;
 
 use http::StatusCode;
 
-use super::rebuilding::blocking;
 use super::store::StoreError;
 use super::tape::tree::{Sought, Tree};
 use super::tape::{Tape, Turn};
@@ -417,7 +416,7 @@ impl Branch {
 impl Core {
     pub(super) async fn tree_of(self: &Arc<Self>, session: u64) -> Result<Tree, StoreError> {
         let core = self.clone();
-        blocking(move || Tree::of(&core.journal().store.recall(session)?)).await
+        self.look(move || Tree::of(&core.journal().store.recall(session)?)).await
     }
 
     /// The page is before a point of no return.

@@ -4,7 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::rebuilding::{Wound, blocking};
+use super::lookups::blocking;
+use super::rebuilding::Wound;
 use super::store::{Head, State, StoreError};
 use super::tape::Tape;
 use super::tape::tree::Tree;

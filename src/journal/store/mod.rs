@@ -202,6 +202,9 @@ pub struct Found {
     pub known: bool,
 }
 
+/// A session's entries, to be played again, or why they cannot be had.
+pub type Recalled = Result<Vec<Chunk>, StoreError>;
+
 /// Keeps a journal. What [`Server::journal`](crate::Server::journal) is given.
 ///
 /// All methods may block. [`write`](Store::write) is called by one thread at a time, the others by several, also
@@ -231,6 +234,20 @@ pub trait Store: Send + Sync + 'static {
     /// is as it was written, what it was made of need not be.
     fn recall(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
         self.load(session)
+    }
+
+    /// What is known of a visitor, as [`find`](Store::find) says; and if their session is live and wanted, what
+    /// [`recall`](Store::recall) says of it, from a look that is not older than the question whether it is wanted.
+    fn find_to_play(
+        &self,
+        visitor: &Visitor,
+        label: u64,
+        wanted: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(Found, Option<Recalled>), StoreError> {
+        let found = self.find(visitor, label)?;
+        let live = found.session.as_ref().filter(|head| head.state == State::Live).map(|head| head.session);
+        let recalled = live.filter(|session| wanted(*session)).map(|session| self.recall(session));
+        Ok((found, recalled))
     }
 
     /// Called by who calls [`write`](Store::write) when there is nothing to be written: time for some milliseconds of what can

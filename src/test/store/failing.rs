@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::journal::{Change, Chunk, Fault, Found, Head, Opened, Store, StoreError, Visitor};
+use crate::journal::{Change, Chunk, Fault, Found, Head, Opened, Recalled, Store, StoreError, Visitor};
 
 /// A store that fails on order. Clones share the order and the store.
 ///
@@ -80,6 +80,15 @@ impl<S: Store> Store for Failing<S> {
 
     fn recall(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
         self.store.recall(session)
+    }
+
+    fn find_to_play(
+        &self,
+        visitor: &Visitor,
+        label: u64,
+        wanted: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(Found, Option<Recalled>), StoreError> {
+        self.store.find_to_play(visitor, label, wanted)
     }
 
     fn rest(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{NOBODY, append, begin, chunk, head, load, number, there, visitor, write};
-use crate::journal::{Change, State, Store};
+use crate::journal::{Change, Chunk, State, Store};
 
 /// The numbers of the sessions that are due.
 fn due(store: &dyn Store, now: u32, wall: i64, limit: usize) -> Vec<u64> {
@@ -180,4 +180,30 @@ impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
+}
+
+pub(super) fn who_is_found_is_recalled_if_they_live_and_are_wanted(store: &dyn Store) {
+    let (one, two, who) = (number(18, 1), number(18, 2), visitor(18, 1));
+    let found = |wanted: bool| {
+        let mut asked = Vec::new();
+        let found = store.find_to_play(&who, 0, &mut |session| {
+            asked.push(session);
+            wanted
+        });
+        let (found, recalled) = found.expect("a visitor is looked for");
+        let also = store.find(&who, 0).expect("a visitor is found");
+        assert_eq!((&found.session, found.known), (&also.session, also.known));
+        let bytes =
+            |chunks: Vec<Chunk>| chunks.into_iter().flat_map(|chunk| chunk.entries).collect::<Vec<_>>();
+        (asked, recalled.map(|chunks| bytes(chunks.expect("they are recalled"))))
+    };
+    let entries = |session| [chunk(session, 0, 2).entries, chunk(session, 2, 1).entries].concat();
+    assert_eq!(found(true), (vec![], None), "nobody is there");
+    write(store, &[begin(one, who, 0), append(one, 0, 2), append(one, 2, 1)]);
+    assert_eq!(found(true), (vec![one], Some(entries(one))));
+    assert_eq!(found(false), (vec![one], None), "it is asked first");
+    write(store, &[begin(two, who, 0), append(two, 0, 2), append(two, 2, 1)]);
+    assert_eq!(found(true), (vec![two], Some(entries(two))), "the newest");
+    write(store, &[Change::End { session: two, state: State::Ended, due: 9 }]);
+    assert_eq!(found(true), (vec![], None), "it is over");
 }

@@ -3,7 +3,7 @@
 //! The secret is not in the journal's own file, so that a copy of the one alone opens nothing.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -157,6 +157,17 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
+/// Writes somewhere in a file; nobody else writes to it meanwhile.
+#[cfg(unix)]
+pub(super) fn write_at(file: &File, place: u64, bytes: &[u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, place)
+}
+
+#[cfg(not(unix))]
+pub(super) fn write_at(mut file: &File, place: u64, bytes: &[u8]) -> io::Result<()> {
+    file.seek(io::SeekFrom::Start(place)).and_then(|_| file.write_all(bytes))
+}
+
 /// Who is being rebuilt: 8 numbers in a file, which the system keeps when the process dies.
 #[derive(Debug)]
 pub(super) struct Marks(Mutex<File>);
@@ -182,9 +193,8 @@ impl Marks {
     /// Marks a session in a slot, or none.
     pub(super) fn set(&self, slot: usize, session: Option<u64>) {
         assert!(slot < SLOTS, "slots are below {SLOTS}");
-        let mut file = self.0.lock().expect("no code panics while it marks");
-        let place = SeekFrom::Start(slot as u64 * 8);
-        let written = file.seek(place).and_then(|_| file.write_all(&session.unwrap_or(0).to_le_bytes()));
+        let file = self.0.lock().expect("no code panics while it marks");
+        let written = write_at(&file, slot as u64 * 8, &session.unwrap_or(0).to_le_bytes());
         if let Err(error) = written {
             tracing::warn!("cannot note which session is being rebuilt: {error}");
         }

@@ -31,7 +31,7 @@ use rusqlite::Connection;
 
 pub use check::{CheckReport, DamagedSession};
 
-use super::{Change, Chunk, Fault, Found, Head, Opened, Store, StoreError, Visitor};
+use super::{Change, Chunk, Fault, Found, Head, Opened, Recalled, Store, StoreError, Visitor};
 use crate::error::Error;
 use beside::Marks;
 use heads::Heads;
@@ -197,6 +197,15 @@ impl Store for Sqlite {
 
     fn recall(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
         self.reader()?.recall(session)
+    }
+
+    fn find_to_play(
+        &self,
+        visitor: &Visitor,
+        label: u64,
+        wanted: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(Found, Option<Recalled>), StoreError> {
+        self.reader()?.find_to_play(visitor, label, wanted)
     }
 
     fn rest(&self) -> bool {

@@ -16,7 +16,7 @@ use super::packed;
 use super::row::{Row, Step, Sums, session_columns, step_columns};
 use super::schema::{self, RANGES};
 use super::shelf::Shelf;
-use crate::journal::store::{Chunk, Fault, Found, Head, State, StoreError, Visitor};
+use crate::journal::store::{Chunk, Fault, Found, Head, Recalled, State, StoreError, Visitor};
 
 /// Connections to read, at most: more than there are cores would only have each read the same pages.
 fn connections() -> usize {
@@ -76,18 +76,49 @@ impl Reader {
     }
 
     pub(super) fn find(&self, visitor: &Visitor, label: u64) -> Result<Found, StoreError> {
+        Ok(self.find_row(&*self.connection()?, visitor, label)?.0)
+    }
+
+    /// What is known of a visitor, and what their session is played again from, if it is live and wanted.
+    pub(super) fn find_to_play(
+        &self,
+        visitor: &Visitor,
+        label: u64,
+        wanted: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<(Found, Option<Recalled>), StoreError> {
         let conn = self.connection()?;
+        let (found, row) = self.find_row(&conn, visitor, label)?;
+        let wanted = row.filter(|row| row.head.state == State::Live && wanted(row.head.session));
+        let recalled = wanted.map(|row| match self.read(&row, packed_or_chain) {
+            // Perhaps it was trimmed meanwhile.
+            Err(error) if error.fault() == Fault::Damaged => {
+                self.look_from(&conn, row.head.session, packed_or_chain)
+            }
+            read => read,
+        });
+        Ok((found, recalled))
+    }
+
+    /// What is known of a visitor, and the row of the session.
+    fn find_row(
+        &self,
+        conn: &Connection,
+        visitor: &Visitor,
+        label: u64,
+    ) -> Result<(Found, Option<Row>), StoreError> {
         let heads = self.heads();
-        let mut found = Found::default();
-        if let Some(row) = self.rows(&conn, NEWEST, &[visitor, &label.cast_signed()])?.pop() {
-            found.session = Some(followed(theirs(row?, visitor, label)?, &heads));
+        let row = self.rows(conn, NEWEST, &[visitor, &label.cast_signed()])?.pop().transpose()?;
+        let mut row = row.map(|row| theirs(row, visitor, label)).transpose()?;
+        if let Some(row) = &mut row {
+            row.follow(heads.tip(row.head.session));
         }
-        found.known = found.session.as_ref().is_some_and(|head| head.state == State::Live);
-        if !found.known {
-            let live = self.rows(&conn, LIVE, &[visitor])?.pop();
-            found.known = live.transpose()?.is_some();
+        let session = row.as_ref().map(|row| row.head.clone());
+        let mut known = session.as_ref().is_some_and(|head| head.state == State::Live);
+        if !known {
+            let live = self.rows(conn, LIVE, &[visitor])?.pop();
+            known = live.transpose()?.is_some();
         }
-        Ok(found)
+        Ok((Found { session, known }, row))
     }
 
     pub(super) fn head(&self, session: u64) -> Result<Option<Head>, StoreError> {
@@ -101,10 +132,7 @@ impl Reader {
 
     /// What is packed of a session and what came after that, or all of its chunks.
     pub(super) fn recall(&self, session: u64) -> Result<Vec<Chunk>, StoreError> {
-        self.look_twice(session, |conn, row, sums| match packed::chunks(conn, row, sums) {
-            Some(chunks) => Ok(chunks),
-            None => chain(conn, row, sums),
-        })
+        self.look_twice(session, packed_or_chain)
     }
 
     fn look_twice(&self, session: u64, read: Look) -> Result<Vec<Chunk>, StoreError> {
@@ -117,11 +145,19 @@ impl Reader {
     }
 
     fn look(&self, session: u64, read: Look) -> Result<Vec<Chunk>, StoreError> {
-        let conn = self.connection()?;
-        let cannot = |error| failed(format!("read session {session:x}"), error);
-        let row = self.row(&conn, session)?.ok_or_else(|| damaged(session, "it is not there"))?;
+        self.look_from(&*self.connection()?, session, read)
+    }
+
+    fn look_from(&self, conn: &Connection, session: u64, read: Look) -> Result<Vec<Chunk>, StoreError> {
+        let row = self.row(conn, session)?.ok_or_else(|| damaged(session, "it is not there"))?;
+        self.read(&row, read)
+    }
+
+    /// Reads what is in `steps`; who does has a connection.
+    fn read(&self, row: &Row, read: Look) -> Result<Vec<Chunk>, StoreError> {
+        let cannot = |error| failed(format!("read session {:x}", row.head.session), error);
         let mut shelf = self.shelf().map_err(cannot)?;
-        let chunks = read(shelf.showing(row.last).map_err(cannot)?, &row, &self.sums)?;
+        let chunks = read(shelf.showing(row.last).map_err(cannot)?, row, &self.sums)?;
         self.pool().shelves.push(shelf);
         Ok(chunks)
     }
@@ -289,6 +325,10 @@ fn late(head: &Head, now: u32, wall: i64) -> i64 {
     let due = head.due.map(|due| i64::from(now) - i64::from(due));
     let wake = head.wake.map(|wake| wall.saturating_sub(wake));
     due.max(wake).unwrap_or(i64::MIN)
+}
+
+fn packed_or_chain(conn: &Connection, row: &Row, sums: &Sums) -> Result<Vec<Chunk>, StoreError> {
+    packed::chunks(conn, row, sums).map_or_else(|| chain(conn, row, sums), Ok)
 }
 
 /// The chunks of a session that are kept.
