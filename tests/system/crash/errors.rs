@@ -68,7 +68,7 @@ fn errors(calls: &[(&str, u64)], step: usize) {
 
 #[test]
 fn r62_errors_of_calls_are_told_and_lose_nothing() {
-    errors(&[("pwrite64", 120), ("fsync", 60), ("write", 2), ("ftruncate", 2)], 17);
+    errors(&[("pwrite64", 120), ("fdatasync", 60), ("fsync", 10), ("write", 2), ("ftruncate", 2)], 17);
 }
 
 #[test]
@@ -77,8 +77,8 @@ fn soak_errors_at_every_call() {
     // Few of `write`: it is also how the runtime wakes itself, and that panics where it fails.
     let calls = [
         ("pwrite64", 250),
-        ("fsync", 100),
-        ("fdatasync", 5),
+        ("fdatasync", 100),
+        ("fsync", 20),
         ("write", 2),
         ("ftruncate", 12),
         ("openat", 120),
@@ -106,7 +106,7 @@ fn one_more(bench: &mut Bench, process: &Process) -> [usize; 3] {
 #[test]
 fn r62_after_a_failed_fsync_nothing_is_answered_until_the_next_start() {
     let mut bench = settled();
-    let process = bench.start(&failing("fsync", "EIO", 15, 1)).expect("it starts");
+    let process = bench.start(&failing("fdatasync", "EIO", 15, 1)).expect("it starts");
     bench.visit(&process, 8);
     assert!(process.log().contains(STOPPED), "{}", process.log());
     assert_eq!(one_more(&mut bench, &process), [0, 6, 0], "all is answered 503");
@@ -184,7 +184,13 @@ fn r62_on_a_full_disk_hits_fail_and_none_is_lost() {
     let process = bench.start(&Fault::none()).expect("it starts");
     bench.visit(&process, 3);
     disk.fill();
-    let full = one_more(&mut bench, &process);
+    let mut full = one_more(&mut bench, &process);
+    // The journal's log has some room of its own.
+    for _ in 0..50 {
+        if full[0] > 0 {
+            full = one_more(&mut bench, &process);
+        }
+    }
     for _ in 0..3 {
         bench.visit(&process, 1);
     }

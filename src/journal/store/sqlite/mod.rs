@@ -19,6 +19,7 @@ mod schema;
 mod shelf;
 #[cfg(test)]
 mod tests;
+mod wal;
 mod write;
 
 use std::fmt;
@@ -38,6 +39,7 @@ use heads::Heads;
 use read::Reader;
 use row::Sums;
 use schema::Meta;
+use wal::Wal;
 use write::Writer;
 
 /// A journal in a file: what is written survives the process and the loss of power.
@@ -66,7 +68,7 @@ pub struct Sqlite {
 /// What it was opened for.
 enum Access {
     /// The lock is the last to go.
-    Write { writer: Mutex<Writer>, marks: Marks, _lock: File },
+    Write { writer: Box<Mutex<Writer>>, marks: Marks, _lock: File },
     /// Up to which chunk it is known how far sessions have come.
     Read { seen: Mutex<i64> },
 }
@@ -83,7 +85,7 @@ impl Sqlite {
         let secret = beside::secret(path)?;
         let made = beside::options().truncate(false).open(path);
         made.map_err(|error| Error::caused(format!("cannot open the journal {}", path.display()), error))?;
-        let conn = schema::to_write(path)?;
+        let mut conn = schema::to_write(path)?;
         let mut found = Look::at(&conn, path)?;
         if !schema::fits(&conn, &secret).map_err(|error| schema::not_opened(path, error))? {
             return Err(beside::wrong_secret(path));
@@ -93,8 +95,9 @@ impl Sqlite {
         let (marks, marked) = Marks::open(path)?;
         (found.opened.epoch, found.opened.secret, found.opened.marked) = (epoch, Some(secret), marked);
         let Meta { journal, indexed, .. } = found.meta;
-        let writer = Writer::new(conn, found.heads.clone(), Sums(journal), found.newest + 1, indexed);
-        let access = |_| Access::Write { writer: Mutex::new(writer), marks, _lock: lock };
+        let wal = Wal::open(&mut conn, path).map_err(|error| schema::not_read(path, error))?;
+        let writer = Writer::new((conn, wal), found.heads.clone(), Sums(journal), found.newest + 1, indexed);
+        let access = |_| Access::Write { writer: Box::new(Mutex::new(writer)), marks, _lock: lock };
         Ok(Sqlite::new(path, found, access))
     }
 
@@ -130,11 +133,7 @@ impl Sqlite {
     }
 
     fn count(&self, writer: &Writer) {
-        match writer.bytes() {
-            Ok(bytes) => self.bytes.store(bytes, Ordering::Relaxed),
-            // All that was written is there; only a count is old.
-            Err(error) => tracing::warn!("{error}"),
-        }
+        self.bytes.store(writer.bytes(), Ordering::Relaxed);
     }
 
     fn writer(&self) -> Result<MutexGuard<'_, Writer>, StoreError> {

@@ -52,6 +52,9 @@ BEGIN DELETE FROM packed WHERE session = OLD.id; END;
 /// How long one connection waits for another, or for a program that looks into the file.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// Statements that stay prepared: more than any connection has.
+const STATEMENTS: usize = 32;
+
 /// What `meta` knows of the whole journal.
 pub(super) struct Meta {
     pub(super) journal: [u8; 16],
@@ -102,6 +105,7 @@ pub(super) fn to_read_first(path: &Path) -> Result<Connection, Error> {
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(BUSY)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
     // Else statements that have a range in them are prepared anew for each value that is bound.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")?;
@@ -132,12 +136,12 @@ fn recognize(conn: &Connection, path: &Path) -> Result<bool, Error> {
     }
 }
 
-/// All data goes to the disk before a commit returns. A checkpoint brings 16 MiB into the file at once. What is deleted is
-/// overwritten: of what is forgotten nothing is left in the file. What is returned is the way that SQLite logs by: it falls back where it cannot do what it was told.
+/// All data goes to the disk before a commit returns. What is deleted is overwritten: of what is forgotten nothing is left
+/// in the file. What is returned is the way that SQLite logs by: it falls back where it cannot do what it was told.
 fn prepare(conn: &Connection) -> rusqlite::Result<String> {
     let mode = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     conn.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; \
+        "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; \
          PRAGMA cache_size = -32768; PRAGMA foreign_keys = OFF; PRAGMA secure_delete = ON;",
     )?;
     Ok(mode)
@@ -240,7 +244,7 @@ pub(super) const RANGES: [(i64, i64); 2] = [(0, i64::MAX), (i64::MIN, -1)];
 
 /// Bytes of the file.
 pub(super) fn bytes(conn: &Connection) -> Result<u64, StoreError> {
-    let number = |what: &str| conn.query_row(what, [], |row| row.get::<_, i64>(0));
+    let number = |what| conn.prepare_cached(what)?.query_row([], |row| row.get::<_, i64>(0));
     let pages = || Ok(number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?));
     pages().map(i64::cast_unsigned).map_err(|error| failed("count the journal's bytes", error))
 }

@@ -2,6 +2,7 @@
 
 mod misled;
 mod packing;
+mod wal;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, RwLock};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use super::batch::{Batch, Done};
 use super::fault::{failed, not_committed};
 use super::heads::Heads;
 use super::row::Sums;
 use super::schema;
+use super::wal::Wal;
 use crate::journal::store::{Change, Fault, StoreError};
 
 /// Sessions that are packed in one transaction.
@@ -20,6 +22,9 @@ const PARKED: usize = 100_000;
 /// Who writes.
 pub(super) struct Writer {
     conn: Connection,
+    wal: Wal,
+    /// Bytes of the file.
+    bytes: u64,
     heads: Arc<RwLock<Heads>>,
     sums: Sums,
     /// The number that the next chunk gets.
@@ -33,18 +38,19 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(
-        conn: Connection,
+        (conn, wal): (Connection, Wal),
         heads: Arc<RwLock<Heads>>,
         sums: Sums,
         next: i64,
         indexed: i64,
     ) -> Self {
-        Writer { conn, heads, sums, next, indexed, parked: VecDeque::new(), stopped: false }
+        let (parked, stopped) = Default::default();
+        Writer { conn, wal, bytes: 0, heads, sums, next, indexed, parked, stopped }
     }
 
-    /// Bytes of the file.
-    pub(super) fn bytes(&self) -> Result<u64, StoreError> {
-        schema::bytes(&self.conn)
+    /// Bytes of the file after the last transaction.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// For tests that make it fail.
@@ -81,7 +87,22 @@ impl Writer {
             let packed = self.transaction(|batch| some.iter().try_for_each(|session| batch.pack(*session)));
             packed.inspect_err(|_| self.parked.clear())?;
         }
+        self.make_room()?;
         Ok(!self.parked.is_empty())
+    }
+
+    /// Makes room in the log while nobody waits.
+    fn make_room(&mut self) -> Result<(), StoreError> {
+        if !self.wal.runs_short() {
+            return Ok(());
+        }
+        self.unless_stopped(|writer| {
+            // As long as this lasts nobody else writes.
+            let cannot = |error| failed("make room in the log of the journal", error);
+            writer.run("BEGIN IMMEDIATE").map_err(cannot)?;
+            let made = writer.wal.make_room_ahead();
+            writer.run("ROLLBACK").map_err(cannot).and(made)
+        })
     }
 
     /// Brings all rows to where their sessions are.
@@ -102,16 +123,26 @@ impl Writer {
         &mut self,
         work: impl FnOnce(&mut Batch<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
+        self.unless_stopped(|writer| writer.attempt(work))
+    }
+
+    fn unless_stopped(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         if self.stopped {
             let why =
                 "the journal takes nothing more since a write of it failed: see the log, and start again";
             return Err(StoreError::new(Fault::Stopped, why));
         }
-        let done = self.attempt(work);
+        let done = work(self);
         if let Err(error) = &done
             && error.fault() == Fault::Stopped
         {
             self.stopped = true;
+            // What is on the disk is for the next start to see.
+            let kept = self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            kept.map_err(|error| failed("leave the journal as it is", error))?;
         }
         done
     }
@@ -120,20 +151,26 @@ impl Writer {
         &mut self,
         work: impl FnOnce(&mut Batch<'_>) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let begun = self.conn.execute_batch("BEGIN IMMEDIATE");
-        begun.map_err(|error| failed("begin to write to the journal", error))?;
+        self.run("BEGIN IMMEDIATE").map_err(|error| failed("begin to write to the journal", error))?;
+        self.wal.make_room();
         let mut batch = Batch::new(&self.conn, &self.heads, self.sums, self.next, self.indexed);
         let worked = work(&mut batch).and_then(|()| batch.note_indexed());
         let Done { changed, next, indexed } = batch.done();
-        let done = worked.and_then(|()| self.conn.execute_batch("COMMIT").map_err(not_committed));
+        let done = worked.and_then(|()| schema::bytes(&self.conn)).and_then(|bytes| {
+            self.run("COMMIT").map_err(not_committed)?;
+            self.wal.sync().map(|()| bytes)
+        });
         // A number is never given twice while the journal is open, also if nothing came of it.
         self.next = next;
-        if let Err(error) = done {
-            return Err(self.roll_back(error));
-        }
+        self.bytes = done.map_err(|error| self.roll_back(error))?;
         self.indexed = indexed;
         self.heads.write().expect("no code panics while it changes heads").apply(changed);
+        self.wal.fold(&self.conn);
         Ok(())
+    }
+
+    fn run(&self, statement: &str) -> rusqlite::Result<()> {
+        self.conn.prepare_cached(statement)?.execute([]).map(drop)
     }
 
     /// Leaves nothing of the transaction. SQLite may have done so by itself.
