@@ -65,6 +65,10 @@ async fn page(selector: &Selector, response: Response<Body>, place: &Place) -> R
     let html = whole(response).await?;
     let here = Here { place, url: &selector.url, visitor: selector.visitor.as_deref() };
     let mut menu = layout::menu(&parse(&html), &here);
+    // On the web a visitor whose page has no link asks for it again: the cookie is theirs already.
+    if selector.visitor.is_some() && !menu.leads_on() {
+        menu.go_on(Selector::get(here.visitor, selector.path().to_owned()));
+    }
     menu.is_error = status.is_client_error() || status.is_server_error();
     Ok(menu)
 }

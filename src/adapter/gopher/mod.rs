@@ -27,8 +27,9 @@ use menu::Place;
 
 /// Bytes of the words of a search: what anybody types on a line.
 const WORDS: usize = 2048;
-/// Bytes of a page that becomes a menu: one that nobody scrolls to the end of.
-const PAGE: usize = 1024 * 1024;
+/// Bytes of a page that becomes a menu: one that nobody scrolls to the end of. The parser's work grows with the square of
+/// how deep elements stand in each other.
+const PAGE: usize = 256 * 1024;
 /// How long a page may take to be whole.
 const WHOLE: Duration = Duration::from_secs(60);
 /// What is told to who finds no place.

@@ -113,6 +113,17 @@ impl Menu {
         }
     }
 
+    /// Whether an item leads to a page of this server.
+    pub(super) fn leads_on(&self) -> bool {
+        self.lines.iter().any(|line| matches!(line, Line::Item(Item { leads: Leads::Here(_), .. })))
+    }
+
+    /// Adds a way on, apart from the page.
+    pub(super) fn go_on(&mut self, selector: Selector) {
+        self.gap();
+        self.item(Item { kind: Kind::Menu, text: "Go on".to_owned(), leads: Leads::Here(selector) });
+    }
+
     /// How many there are.
     #[cfg(any(test, continuity_fuzz))]
     pub(super) fn items(&self) -> usize {

@@ -186,6 +186,11 @@ fn a_selector_that_is_too_long_is_a_text_that_says_why() {
 }
 
 #[test]
+fn a_page_that_is_nested_deeply_costs_no_stack() {
+    assert_eq!(sketch(&format!("{}at the bottom", "<div>".repeat(10_000))), ["at the bottom"]);
+}
+
+#[test]
 fn an_error_is_told_as_one() {
     let wire = String::from_utf8(Menu::error("a\tb\r\n.\r\n1x").write(&place())).expect("text");
     assert_eq!(wire, "3a b  .  1x\t\terror.host\t1\r\n.\r\n");
