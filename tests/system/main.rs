@@ -28,6 +28,8 @@ mod frames;
 mod framing;
 #[cfg(feature = "gopher")]
 mod gopher;
+#[cfg(feature = "proxy_protocol")]
+mod haproxy;
 mod http;
 #[cfg(feature = "http2")]
 mod http2;
@@ -38,6 +40,8 @@ mod memory;
 mod program;
 #[cfg(feature = "sqlite")]
 mod progress;
+#[cfg(feature = "proxy_protocol")]
+mod proxy_protocol;
 mod running;
 mod sending;
 mod signals;

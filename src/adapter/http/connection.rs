@@ -18,6 +18,7 @@ use tokio::io::AsyncWrite;
 use super::deadlines::{Phase, Sweep, Watched, order};
 use super::fault::{self, Fault};
 use super::framing::Bounds;
+use super::front::Front;
 use super::greet::{Speaks, greet};
 use super::http2;
 use super::service::Door;
@@ -36,7 +37,9 @@ pub(super) struct House {
     pub(super) http2: http2::Settings,
     pub(super) bounds: Bounds,
     pub(super) sweep: Arc<Sweep>,
-    /// How connections are sealed first.
+    /// Who says first from whom connections come.
+    pub(super) front: Option<Front>,
+    /// How connections are sealed then.
     pub(super) terms: Option<Terms>,
 }
 
@@ -61,9 +64,9 @@ pub(super) async fn converse(stream: Stream, via: Via, house: Arc<House>) {
     let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     let watched = house.sweep.watch(waker);
     // What is moved straight into a box takes no room here: a connection that rests has none for one that is served.
-    let (mut begun, via, speaks) = match &house.terms {
-        None => (Some((stream, Vec::new())), via, Speaks::Either),
-        Some(terms) => Box::pin(greet(terms, stream, via, &house, &watched)).await,
+    let (mut begun, via, speaks) = match (&house.front, &house.terms) {
+        (None, None) => (Some((stream, Vec::new())), via, Speaks::Either),
+        _ => Box::pin(greet(stream, via, &house, &watched)).await,
     };
     let mut is_new = true;
     while let Some((stream, read)) = &mut begun {

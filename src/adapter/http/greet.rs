@@ -1,4 +1,4 @@
-//! What comes before HTTP: the handshake of TLS, in its time.
+//! What comes before HTTP, in its time: what a proxy says of the client, the handshake of TLS.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -26,27 +26,36 @@ pub(super) enum Speaks {
 pub(super) type Greeted = (Option<Begun>, Via, Speaks);
 
 /// Does what has to be done first.
-pub(super) async fn greet(
-    terms: &Terms,
-    stream: Stream,
-    via: Via,
-    house: &House,
-    watched: &Watched,
-) -> Greeted {
+pub(super) async fn greet(stream: Stream, via: Via, house: &House, watched: &Watched) -> Greeted {
     watched.wait_for(Phase::Greeting);
-    let mut agreeing = pin!(agree(terms, stream, via, &house.engine));
-    let agreed = poll_fn(|cx| match watched.orders() & (order::LEAVE | order::CLOSE) {
-        0 => agreeing.as_mut().poll(cx),
+    let mut begun = pin!(begin(stream, via, house));
+    let greeted = poll_fn(|cx| match watched.orders() & (order::LEAVE | order::CLOSE) {
+        0 => begun.as_mut().poll(cx),
         _ => Poll::Ready(None),
     });
-    let agreed = agreed.await;
+    let greeted = greeted.await;
     watched.wait_for(Phase::Opened);
-    let speaks = match agreed.as_ref().and_then(|agreed| agreed.protocol.as_deref()) {
+    greeted.unwrap_or((None, via, Speaks::Either))
+}
+
+/// First who it is, then that nobody listens.
+async fn begin(mut stream: Stream, mut via: Via, house: &House) -> Option<Greeted> {
+    if let Some(front) = &house.front {
+        via = front.hear(&mut stream, via).await.inspect_err(|error| note(&via, error)).ok()?;
+    }
+    let Some(terms) = &house.terms else { return Some((Some((stream, Vec::new())), via, Speaks::Either)) };
+    let Agreed { stream, protocol } = agree(terms, stream, via, &house.engine).await?;
+    let speaks = match protocol.as_deref() {
         Some(b"h2") => Speaks::Http2,
         // HTTP/2 has to be agreed on (RFC 9113 3.2).
         _ => Speaks::Http1,
     };
-    (agreed.map(|agreed| (agreed.stream, Vec::new())), via.over_https(), speaks)
+    Some((Some((stream, Vec::new())), via.over_https(), speaks))
+}
+
+fn note(via: &Via, error: &std::io::Error) {
+    let peer = via.address().map(tracing::field::display);
+    tracing::debug!(peer, %error, "a connection did not come to speak HTTP");
 }
 
 async fn agree(terms: &Terms, mut stream: Stream, via: Via, engine: &Engine) -> Option<Agreed> {
@@ -59,10 +68,5 @@ async fn agree(terms: &Terms, mut stream: Stream, via: Via, engine: &Engine) -> 
             return None;
         }
     }
-    let agreed = terms.agree(stream).await;
-    agreed
-        .inspect_err(|error| {
-            tracing::debug!(peer = via.address().map(tracing::field::display), %error, "no handshake")
-        })
-        .ok()
+    terms.agree(stream).await.inspect_err(|error| note(&via, error)).ok()
 }

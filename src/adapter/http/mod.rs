@@ -13,6 +13,11 @@ mod framing;
 #[cfg(test)]
 #[path = "framing/tests/mod.rs"]
 mod framing_tests;
+#[cfg(feature = "proxy_protocol")]
+mod front;
+#[cfg(not(feature = "proxy_protocol"))]
+#[path = "no_front.rs"]
+mod front;
 #[cfg(any(test, continuity_fuzz))]
 pub(crate) mod fuzz;
 mod greet;
@@ -43,6 +48,7 @@ use crate::server::BoxFuture;
 use connection::{House, converse};
 use deadlines::{Sweep, Times};
 use framing::Bounds;
+use front::Front;
 
 /// Header fields that hyper reads without memory of its own.
 const HYPERS_HEADERS: usize = 100;
@@ -55,6 +61,7 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nc
 pub struct Http {
     site: Site,
     seal: Option<Wanted>,
+    front: Option<Result<Front, Error>>,
 }
 
 impl Http {
@@ -63,7 +70,7 @@ impl Http {
     ///
     /// A Unix socket that a killed server left behind is replaced; where another one listens the server does not start.
     pub fn on(address: impl Address) -> Self {
-        Http { site: Site::on(address), seal: None }
+        Http { site: Site::on(address), seal: None, front: None }
     }
 
     /// Who may connect to a Unix socket: the mode of its file. Default: `0o600`, the user whom the server runs as alone;
@@ -77,16 +84,18 @@ impl Http {
 impl Adapter for Http {
     fn bind(self: Box<Self>) -> BoxFuture<Result<Box<dyn Listening>, Error>> {
         Box::pin(async move {
-            let Http { site, seal } = *self;
+            let Http { site, seal, front } = *self;
+            let front = front.transpose()?;
             let terms = seal.map(|seal| seal.terms(http2::PROTOCOLS)).transpose()?;
             let listener = site.bind().await?;
-            Ok(Box::new(Open { listener, terms }) as Box<dyn Listening>)
+            Ok(Box::new(Open { listener, front, terms }) as Box<dyn Listening>)
         })
     }
 }
 
 struct Open {
     listener: Listener,
+    front: Option<Front>,
     terms: Option<Terms>,
 }
 
@@ -98,7 +107,7 @@ impl Listening for Open {
     fn serve(self: Box<Self>, engine: Engine, stop: Stop) -> BoxFuture<()> {
         Box::pin(async move {
             let places = engine.limits().connections;
-            let house = Arc::new(house(engine, self.terms));
+            let house = Arc::new(house(engine, self.front, self.terms));
             let mut tending = JoinSet::new();
             tending.spawn(house.sweep.clone().run());
             tending.spawn(tend(house.clone()));
@@ -127,7 +136,7 @@ async fn tend(house: Arc<House>) {
     }
 }
 
-fn house(engine: Engine, terms: Option<Terms>) -> House {
+fn house(engine: Engine, front: Option<Front>, terms: Option<Terms>) -> House {
     let limits = engine.limits();
     let times = Times {
         handshake: limits.handshake,
@@ -143,6 +152,7 @@ fn house(engine: Engine, terms: Option<Terms>) -> House {
         bounds: Bounds { head: limits.head, fields: limits.headers },
         sweep: Sweep::new(times),
         engine,
+        front,
         terms,
     }
 }

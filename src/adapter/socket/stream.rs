@@ -15,6 +15,7 @@ use super::tls::Sealed;
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    #[allow(dead_code, reason = "where TLS is not built there is none")]
     Tls(Sealed),
 }
 
@@ -70,7 +71,7 @@ impl Stream {
     }
 
     /// The address of ours at which the peer has reached us, if it has one.
-    #[cfg_attr(not(feature = "gopher"), allow(dead_code, reason = "only gopher says where it is"))]
+    #[allow(dead_code, reason = "only gopher says where it is")]
     pub(crate) fn reached(&self) -> Option<SocketAddr> {
         match self {
             Stream::Tcp(stream) => stream.local_addr().ok(),

@@ -1,10 +1,15 @@
 //! Every way into a server under the same suite, which makes the table of the guide.
 
 pub mod client;
+#[cfg(feature = "proxy_protocol")]
+mod fronted;
 #[cfg(feature = "gopher")]
 mod gopher;
 mod http;
 mod mounted;
+#[cfg(feature = "tls")]
+mod sealed;
+mod unix;
 
 use continuity::test::door::{Door, Report, contract};
 
