@@ -1,6 +1,8 @@
 //! Every way into a server under the same suite, which makes the table of the guide.
 
 pub mod client;
+#[cfg(feature = "fastcgi")]
+mod fastcgi;
 #[cfg(feature = "proxy_protocol")]
 mod fronted;
 #[cfg(feature = "gopher")]

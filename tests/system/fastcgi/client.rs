@@ -172,23 +172,53 @@ pub fn params(line: &str, more: &[(&str, &str)]) -> Vec<u8> {
     ];
     let mut bytes = Vec::new();
     for (name, value) in usual.iter().chain(more) {
-        for part in [name, value] {
-            let length = u32::try_from(part.len()).expect("it is short");
-            bytes.extend((length | 1 << 31).to_be_bytes());
-        }
-        bytes.extend([name.as_bytes(), value.as_bytes()].concat());
+        bytes.extend(pair(name.as_bytes(), value.as_bytes()));
     }
+    bytes
+}
+
+/// A parameter, with long lengths.
+fn pair(name: &[u8], value: &[u8]) -> Vec<u8> {
+    let length = |part: &[u8]| u32::try_from(part.len()).expect("it is short") | 1 << 31;
+    [&length(name).to_be_bytes()[..], &length(value).to_be_bytes(), name, value].concat()
+}
+
+/// A request of HTTP as a web server passes it on, over TLS, on a connection for it alone.
+pub fn whole_request(request: &http::Request<bytes::Bytes>) -> Vec<u8> {
+    let mut bytes = record(BEGIN, 1, &[0, 1, 0, 0, 0, 0, 0, 0]);
+    let mut told: Vec<(String, &[u8])> = vec![
+        ("REQUEST_METHOD".into(), request.method().as_str().as_bytes()),
+        ("REMOTE_ADDR".into(), b"127.0.0.1"),
+        ("HTTPS".into(), b"on"),
+    ];
+    let (target, length) = (request.uri().to_string(), request.body().len().to_string());
+    told.extend([("REQUEST_URI".into(), target.as_bytes()), ("CONTENT_LENGTH".into(), length.as_bytes())]);
+    for (name, value) in request.headers() {
+        let name = name.as_str().to_uppercase().replace('-', "_");
+        told.push((format!("HTTP_{name}"), value.as_bytes()));
+    }
+    let pairs: Vec<u8> = told.iter().flat_map(|(name, value)| pair(name.as_bytes(), value)).collect();
+    pairs.chunks(60_000).for_each(|piece| bytes.extend(record(PARAMS, 1, piece)));
+    bytes.extend(record(PARAMS, 1, b""));
+    request.body().chunks(60_000).for_each(|piece| bytes.extend(record(STDIN, 1, piece)));
+    bytes.extend(record(STDIN, 1, b""));
     bytes
 }
 
 /// An answer as CGI has it.
 fn reply(out: &[u8]) -> Reply {
     let end = out.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
-    let head = str::from_utf8(&out[..end]).expect("a text");
+    let (status, fields) = head_of(&out[..end]);
+    Reply { status, fields, body: out[end + 4..].to_vec() }
+}
+
+/// Status and fields of an answer's head.
+pub fn head_of(head: &[u8]) -> (u16, Vec<(String, String)>) {
+    let head = str::from_utf8(head).expect("a text");
     let field =
         |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
     let mut fields: Vec<_> = head.split("\r\n").map(|line| field(line).expect("a field")).collect();
     let (name, status) = fields.pop().expect("a status");
     assert_eq!(name, "status");
-    Reply { status: status[..3].parse().expect("a number"), fields, body: out[end + 4..].to_vec() }
+    (status[..3].parse().expect("a number"), fields)
 }

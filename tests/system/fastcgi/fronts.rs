@@ -147,7 +147,9 @@ fn configuration(kind: Kind, folder: &Path, address: &str, program: &str) -> Str
             let site = block("apache", &[(PROGRAM, program)]);
             format!(
                 "ServerRoot {here}\nPidFile {here}/pid\nDefaultRuntimeDir {here}\nMutex pthread\n\
-                 ErrorLog /dev/stderr\nServerName shop.example\n{modules}Listen {address}\n{site}"
+                 ErrorLog /dev/stderr\nServerName shop.example\n{modules}Listen {address}\n\
+                 ServerLimit 1\nThreadLimit 150\nThreadsPerChild 150\nMaxRequestWorkers 150\n\
+                 MaxKeepAliveRequests 0\nKeepAliveTimeout 60\n{site}"
             )
         }
         Kind::Lighttpd => {

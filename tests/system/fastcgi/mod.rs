@@ -1,8 +1,8 @@
 //! FastCGI: as a client of our own sees it, and behind the web servers that the guide has configurations for.
 
 mod behind;
-mod client;
+pub mod client;
 mod deadlines;
 mod direct;
-mod fronts;
+pub mod fronts;
 mod restarts;
