@@ -141,9 +141,7 @@ impl Core {
     }
 
     pub(crate) fn deliver(self: &Arc<Self>, session: &Arc<Session>, mut hit: Box<Hit>) {
-        if hit.cut.visitor_param().is_some() {
-            self.carry_visitor(session.visitor(), &mut hit);
-        }
+        self.carry_visitor(session.visitor(), &mut hit);
         match session.attend(session.send(crate::session::queue::Message::Hit(hit))) {
             None => {}
             Some(Refused::Full(hit)) => self.busy(hit, "Your last requests are still being worked on."),
@@ -182,37 +180,43 @@ impl Core {
 
     /// Starts a session with its first hit.
     #[inline(never)]
-    pub(crate) fn start(self: &Arc<Self>, visitor: Option<VisitorId>, flow: u16, label: u64, hit: Box<Hit>) {
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        visitor: Option<VisitorId>,
+        flow: u16,
+        label: u64,
+        mut hit: Box<Hit>,
+    ) {
         let address = self.counted_as(&hit);
         if !self.addresses.count(address, self.limits.newborns_per_address) {
             return self.busy(hit, "Too many new visitors come from your network.");
         }
-        let session = Session::new(self.clone(), visitor.unwrap_or_else(VisitorId::fresh), label, flow);
+        let id = visitor.unwrap_or_else(VisitorId::fresh);
+        if visitor.is_none() {
+            self.introduce(id, &mut hit);
+        }
+        self.carry_visitor(id, &mut hit);
+        let session = Session::new(self.clone(), id, label, (flow, Way::Ordinary), hit);
         if address.is_some() {
             session.queue.lock().extra().address = address;
         }
-        self.admit(&session, visitor.is_none(), hit);
-    }
-
-    /// Lets a session in, and brings it its first hit.
-    fn admit(self: &Arc<Self>, session: &Arc<Session>, introduce: bool, mut hit: Box<Hit>) {
-        match self.table.admit(session, &self.limits) {
+        match self.table.admit(&session, &self.limits) {
             Ok(None) => {
-                if introduce {
-                    self.introduce(session, &mut hit);
-                }
-                self.deliver(session, hit);
+                session.begin(flow, Way::Ordinary);
                 self.shed_newborns();
             }
-            Ok(Some(other)) => {
-                self.release_address(session);
-                self.deliver(&other, hit);
-            }
-            Err(full) => {
-                self.release_address(session);
-                self.busy(hit, full.reason());
-            }
+            Ok(Some(other)) => self.deliver(&other, self.take_back(&session)),
+            Err(full) => self.busy(self.take_back(&session), full.reason()),
         }
+    }
+
+    /// The first hit of a session that was not let in. Nobody is told of its visitor.
+    #[cold]
+    fn take_back(&self, session: &Session) -> Box<Hit> {
+        self.release_address(session);
+        let mut hit = session.talk(|talk| talk.current.take()).expect("it was made with its first hit");
+        hit.reply.introduction = None;
+        hit
     }
 
     /// What a newborn of this hit counts as. Loopback and trusted proxies are exempt: they speak for many.
@@ -224,33 +228,38 @@ impl Core {
 
     /// A first page for a crawler, from a session that is not kept.
     #[inline(never)]
-    fn show_around(self: &Arc<Self>, flow: u16, label: u64, hit: Box<Hit>) {
-        let session = Session::new(self.clone(), VisitorId::fresh(), label, flow);
-        session.talk(|talk| talk.way = Way::Fleeting);
-        self.deliver(&session, hit);
+    fn show_around(self: &Arc<Self>, flow: u16, label: u64, mut hit: Box<Hit>) {
+        let id = VisitorId::fresh();
+        self.carry_visitor(id, &mut hit);
+        Session::new(self.clone(), id, label, (flow, Way::Fleeting), hit).begin(flow, Way::Fleeting);
     }
 
     /// Tells a visitor their id.
-    pub(crate) fn introduce(&self, session: &Session, hit: &mut Hit) {
+    pub(crate) fn introduce(&self, visitor: VisitorId, hit: &mut Hit) {
         if hit.cut.by_cookie {
-            let sign = |cookie: &mut String| self.keys.sign_to(session.visitor(), cookie);
+            let sign = |cookie: &mut String| self.keys.sign_to(visitor, cookie);
             hit.reply.introduction = Some(self.cookie.tell(hit.is_https(), sign));
         }
     }
 
     /// Tells a visitor their new id, in place of one that this response told already.
     pub(crate) fn reintroduce(&self, session: &Session, hit: &mut Hit) {
-        self.introduce(session, hit);
+        self.introduce(session.visitor(), hit);
         self.carry_visitor(session.visitor(), hit);
     }
 
     /// Links of the page carry the visitor's id where it stands in the URL, and tell it to no other site.
-    #[cold]
+    #[inline]
     fn carry_visitor(&self, visitor: VisitorId, hit: &mut Hit) {
         if hit.cut.visitor_param().is_some() {
-            hit.cut.carry_visitor(self.keys.sign(visitor));
-            hit.reply.rare().headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+            self.carry_in_url(visitor, hit);
         }
+    }
+
+    #[cold]
+    fn carry_in_url(&self, visitor: VisitorId, hit: &mut Hit) {
+        hit.cut.carry_visitor(self.keys.sign(visitor));
+        hit.reply.rare().headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     }
 
     /// The page that the last submit of a session made, if it is still kept.

@@ -199,7 +199,7 @@ impl Core {
         let rotated = here && self.rotated_by_return(ids, pass.answer, session);
         hit.set_own(rotated || here && ids.contains(&session.visitor()));
         if rotated {
-            self.introduce(session, &mut hit);
+            self.introduce(session.visitor(), &mut hit);
         }
         if self.table.use_again(session, self.clock.now()) {
             self.release_address(session);

@@ -97,7 +97,7 @@ impl Core {
     /// Brings the repeat to its session, and tells the browser the id it has missed.
     #[cold]
     pub(super) fn deliver_rotated(self: &Arc<Self>, session: &Arc<Session>, mut hit: Box<Hit>) {
-        self.introduce(session, &mut hit);
+        self.introduce(session.visitor(), &mut hit);
         self.deliver(session, hit);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::end::{Ending, panic_text};
-use super::queue::{Asked, Message, Rest, Sent};
+use super::queue::{Message, Rest, Sent};
 use super::{Parts, Session, Task, Way, watch};
 use crate::error::Error;
 use crate::hit::Hit;
@@ -57,7 +57,7 @@ impl Session {
 
     /// Polls on the caller's time, once; what is left goes to the runtime.
     fn run_here(self: &Arc<Self>, task: Option<Task>) {
-        if let Some(task) = task.or_else(|| self.start())
+        if let Some(task) = task
             && let Some(task) = self.poll(task)
         {
             self.run_elsewhere(task);
@@ -79,28 +79,16 @@ impl Session {
         }));
     }
 
-    /// Takes the first hit and calls the flow's function. It may panic: it is the program's.
+    /// Calls the flow's function for the first hit, and polls it on the caller's time, once.
     #[inline(never)]
-    fn start(self: &Arc<Self>) -> Option<Task> {
-        let Some((flow, way)) = self.take_first_hit() else {
-            self.end(Ending::Killed);
-            return None;
-        };
+    pub(crate) fn begin(self: &Arc<Self>, flow: u16, way: Way) {
         if way != Way::Fleeting {
             self.open_tape();
         }
-        self.call_function(flow)
+        self.run_here(self.call_function(flow));
     }
 
-    fn take_first_hit(&self) -> Option<(u16, Way)> {
-        let mut state = self.queue.lock();
-        let Asked::Hit(hit) = state.ask(None) else { return None };
-        let talk = &mut state.talk;
-        (talk.current, talk.step) = (Some(hit), 1);
-        Some((talk.flow, talk.way))
-    }
-
-    /// The flow's function, with what it is given.
+    /// The flow's function, with what it is given. It may panic: it is the program's.
     pub(crate) fn call_function(self: &Arc<Self>, flow: u16) -> Option<Task> {
         let request = Request::new(self.clone());
         match catch_unwind(AssertUnwindSafe(|| self.core.flow(flow).start_with(request))) {

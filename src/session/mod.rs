@@ -135,17 +135,25 @@ fn make_room() {
 }
 
 impl Session {
+    /// One with its first hit in hand: whoever makes it is its runner, and [begins](Self::begin) it.
     #[track_caller]
-    pub(crate) fn new(core: Arc<Core>, visitor: VisitorId, label: u64, flow: u16) -> Arc<Session> {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        visitor: VisitorId,
+        label: u64,
+        (flow, way): (u16, Way),
+        first: Box<Hit>,
+    ) -> Arc<Session> {
         let (made, number) = (u64::from(core.clock.now()), SERIAL.fetch_add(1, Ordering::Relaxed));
         if number.is_multiple_of(AT_ONCE) {
             make_room();
         }
+        let talk = Talk { current: Some(first), step: 1, way, ..Talk::new(flow, Location::caller()) };
         Arc::new(Session {
             visitor: visitor.0.map(AtomicU64::new),
             label,
             serial: made << 32 | u64::from(number),
-            queue: Queue::new(Talk::new(flow, Location::caller())),
+            queue: Queue::begun(talk),
             core,
         })
     }

@@ -145,13 +145,20 @@ impl<L: Load> Queue<L> {
         }
     }
 
+    /// A queue whose session is run by who makes it, with its first hit in hand: what is sent waits for that runner.
+    pub(crate) fn begun(talk: L::Talk) -> Self {
+        Self::run_by(Runner::Inline, talk)
+    }
+
     /// A queue whose session is run already: what is sent waits for the runner.
     pub(crate) fn running(talk: L::Talk) -> Self {
-        let queue = Queue::new(talk);
-        {
-            let mut state = queue.lock();
-            (state.runner, state.asking) = (Runner::Spawned, false);
-        }
+        Self::run_by(Runner::Spawned, talk)
+    }
+
+    fn run_by(runner: Runner, talk: L::Talk) -> Self {
+        let mut queue = Queue::new(talk);
+        let state = queue.state.get_mut().expect("nobody else has it yet");
+        (state.runner, state.asking) = (runner, false);
         queue
     }
 
@@ -369,8 +376,7 @@ impl<L: Load> State<L> {
         waker.map_or(Rest::Idle, Rest::Wake)
     }
 
-    /// See [`Queue::ask`].
-    pub(crate) fn ask(&mut self, foreign: Option<&Waker>) -> Asked<L::Hit> {
+    fn ask(&mut self, foreign: Option<&Waker>) -> Asked<L::Hit> {
         self.asking = true;
         if self.fate == Fate::Dying {
             self.fate = Fate::Told;
