@@ -52,9 +52,13 @@ impl Core {
         self.see_to_due(now);
     }
 
-    /// Puts a session that rests out of memory. Not one that is at work, or that could not come back.
+    /// Puts a session that rests out of memory. Not one that is at work, or that could not come back; and not while much is
+    /// to be written: one of which nobody can note when its idle time is over would stay in the journal for ever.
     pub(crate) fn park(self: &Arc<Self>, session: &Arc<Session>) -> bool {
         let journal = self.journal();
+        if journal.writer.is_crowded() {
+            return false;
+        }
         let task = session.queue.take_resting(|talk, extra| {
             let tape = extra.and_then(|extra| extra.tape.as_deref_mut());
             tape.filter(|tape| talk.current.is_none() && tape.rests()).map(|tape| tape.stays = true).is_some()

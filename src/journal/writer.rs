@@ -101,6 +101,14 @@ impl Writer {
         }
     }
 
+    /// Whether half of the line is taken: what can wait until later does, and hits find room.
+    pub(super) fn is_crowded(&self) -> bool {
+        match self {
+            Writer::Queue(line) => line.waiting.load(Ordering::Relaxed) >= line.most.div_ceil(2),
+            Writer::AtOnce(_) => false,
+        }
+    }
+
     /// Writes what is in line, and takes nothing more.
     pub(super) fn close(&self) {
         match self {

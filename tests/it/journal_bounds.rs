@@ -96,3 +96,25 @@ async fn line_18_a_checkpoint_lets_go_of_what_was_before() {
     let head = &store.list(0, 1).expect("it can be read")[0];
     assert!(store.load(head.session).expect("it can be read")[0].first > 0);
 }
+
+#[cfg(feature = "sqlite")]
+#[tokio::test(start_paused = true)]
+async fn line_05_of_many_that_are_parked_at_once_each_has_an_end_of_its_idle_time() {
+    use continuity::journal::Store;
+    let folder = crate::folder::Folder::in_memory("parked");
+    let journal = continuity::Sqlite::open(folder.0.join("journal")).expect("it opens");
+    let first = Browser::of(Server::new(counter::counter).journal(journal).limits(|limits| {
+        (limits.park, limits.journal_queue) = (Duration::from_secs(10), 2);
+    }));
+    let mut visitors: Vec<_> = (0..200).map(|_| first.other()).collect();
+    for visitor in &mut visitors {
+        visitor.get("/").await.follow("++").await.shows("Count: 1");
+    }
+    while first.sessions() > 0 {
+        visitors[0].wait(Duration::from_secs(1)).await;
+    }
+    drop((first, visitors));
+    let journal = continuity::Sqlite::open_to_read(folder.0.join("journal")).expect("it opens");
+    let heads = journal.list(0, 1_000).expect("it can be read");
+    assert_eq!((heads.len(), heads.iter().filter(|head| head.due.is_none()).count()), (200, 0));
+}
