@@ -251,14 +251,14 @@ impl Request {
         async move {
             let args = args.map_err(|error| Error::caused(format!("the arguments of `{name}`"), error))?;
             let session = &self.session;
-            let standing = session.tape(|tape| tape.effect(name, &parts::path(), args, place));
-            let effect = match standing {
+            let once = tries == Tries::Once;
+            let effect = match session.tape(|tape| tape.effect(name, &parts::path(), args, once, place)) {
                 None => return unrecorded(name, session, act).await,
                 Some(Err(Diverged)) => return session.wait_for_the_end().await,
                 Some(Ok(Standing::Done(outcome))) => return open(name, outcome),
-                Some(Ok(Standing::InDoubt(_))) if tries == Tries::Once => return Err(Error::unknown(name)),
+                Some(Ok(Standing::InDoubt(_))) if once => return Err(Error::unknown(name)),
                 Some(Ok(Standing::InDoubt(effect))) => effect,
-                Some(Ok(Standing::New(effect))) => session.intends(effect, tries == Tries::Once).await,
+                Some(Ok(Standing::New(effect))) => session.intends(effect, once).await,
             };
             let key = Key::of(session.core.journal().key_of(session.serial, &effect));
             let acted = Inside::new(session.clone(), async { act(key).await }).await;

@@ -299,7 +299,15 @@ async fn restarted_while_paying_by<F>(flow: F, page: &str) -> (Browser, Arc<Gate
 where
     F: Into<Flow> + Clone,
 {
-    let (store, gateway) = (Memory::new(), Arc::new(Gateway::default()));
+    restarted_while_paying_on(&Memory::new(), flow, page).await
+}
+
+/// The same, on this journal.
+async fn restarted_while_paying_on<F>(store: &Memory, flow: F, page: &str) -> (Browser, Arc<Gateway>)
+where
+    F: Into<Flow> + Clone,
+{
+    let gateway = Arc::new(Gateway::default());
     let server = || Server::new(flow.clone()).app(gateway.clone()).journal(store.clone());
     let mut browser = Browser::of(server());
     browser.get("/").await.shows(page);
@@ -336,6 +344,17 @@ async fn line_16_an_effect_in_flight_is_tried_again_with_the_same_key() {
 async fn line_16_an_effect_at_most_once_is_unknown_after_a_restart() {
     let (mut browser, gateway) = restarted_while_paying(pays_at_most_once).await;
     browser.reload().await.shows("Please look at your account");
+    assert_eq!(gateway.tries().len(), 1);
+}
+
+#[tokio::test]
+async fn line_16_who_went_on_from_an_unknown_effect_is_rebuilt_where_they_were() {
+    let store = Memory::new();
+    let (mut browser, gateway) = restarted_while_paying_on(&store, pays_at_most_once, "Cart").await;
+    let server = || Server::new(pays_at_most_once).app(gateway.clone()).journal(store.clone());
+    browser.reload().await.shows("Please look at your account");
+    browser.restart(server()).reload().await.shows("Please look at your account").shows_not("changed");
+    browser.follow("OK").await;
     assert_eq!(gateway.tries().len(), 1);
 }
 

@@ -43,26 +43,26 @@ impl Tape {
         self.push(&Entry::Read { name: name.to_owned(), result, at, scope: scope.to_owned() });
     }
 
-    /// How an effect of these arguments stands.
+    /// How an effect of these arguments stands; `once`: the program does not try it again where nobody knows.
     pub(crate) fn effect(
         &mut self,
         name: &str,
         scope: &str,
         args: u64,
+        once: bool,
         place: Place,
     ) -> Result<Standing, Diverged> {
-        self.under_way = true;
-        let first =
-            Effect { name: name.to_owned(), args, nth: 0, since: self.since, scope: scope.to_owned() };
-        let tried = self.tried.entry(first.clone()).or_default();
-        let effect = Effect { nth: *tried, ..first };
-        *tried += 1;
+        let effect = self.next_effect(name, scope, args);
         let met = match self.pop() {
             None => return Ok(self.standing(effect)),
-            Some((_, Entry::Intent { effect: then, .. })) if then == effect => match self.pop() {
-                None => return Ok(Standing::InDoubt(Box::new(effect))),
-                Some((_, met)) => met,
-            },
+            // Perhaps nobody knew then either, and the program went on from that.
+            Some((_, Entry::Intent { effect: then, once: was })) if then == effect => {
+                let known = !(once && was) || self.was_done(&effect);
+                let Some((_, met)) = known.then(|| self.pop()).flatten() else {
+                    return Ok(Standing::InDoubt(Box::new(effect)));
+                };
+                met
+            }
             Some((_, met)) => met,
         };
         match met {
@@ -72,6 +72,25 @@ impl Tape {
             }
             other => self.diverge(place, &format!("does {effect}"), &other.to_string()),
         }
+    }
+
+    /// The effect that is meant: how many such came before it is a part of it.
+    fn next_effect(&mut self, name: &str, scope: &str, args: u64) -> Effect {
+        self.under_way = true;
+        let first =
+            Effect { name: name.to_owned(), args, nth: 0, since: self.since, scope: scope.to_owned() };
+        let tried = self.tried.entry(first.clone()).or_default();
+        let effect = Effect { nth: *tried, ..first };
+        *tried += 1;
+        effect
+    }
+
+    /// Whether what comes next on the tape is what came of this effect.
+    fn was_done(&self, effect: &Effect) -> bool {
+        let aside =
+            |entry: &Entry| matches!(entry, Entry::Program { .. } | Entry::Commit | Entry::Patched { .. });
+        let next = self.past.iter().find(|(_, entry)| !aside(entry));
+        matches!(next, Some((_, Entry::Done { effect: then, .. })) if then == effect)
     }
 
     /// How an effect stands that is not on the way here.
