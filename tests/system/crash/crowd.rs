@@ -31,9 +31,10 @@ fn visit(
             let (peak, progress, count) = (&peak, &progress, &count);
             scope.spawn(move || {
                 let (mut dice, mut line) = (Dice(seed + client as u64), Line::kept());
-                for hit in (client..hits).step_by(CLIENTS) {
-                    let all = visitors.len();
-                    let who = if hit < 2 * all { early(hit) % all } else { dice.roll(all as u64) as usize };
+                // All come twice, one after the other: who came once is nowhere but in memory. Then whoever.
+                let early = (client..visitors.len()).step_by(CLIENTS).flat_map(|who| [who; 2]);
+                let late = (2 * visitors.len() + client..hits).step_by(CLIENTS);
+                for who in early.chain(late.map(|_| dice.roll(visitors.len() as u64) as usize)) {
                     let mut visitor = visitors[who].lock().expect("nobody panicked");
                     visitor.hit_over(&mut line, address, 0).unwrap_or_else(|why| panic!("{who}: {why}"));
                     assert_eq!(visitor.counts[1] + visitor.counts[2], 0, "all are answered");
@@ -46,12 +47,6 @@ fn visit(
         }
     });
     peak.into_inner().expect("nobody panicked")
-}
-
-/// The first rounds come to all; so many have had one page only, and are nowhere but in memory.
-fn early(hit: usize) -> usize {
-    const NEWBORNS: usize = 100;
-    hit / (2 * NEWBORNS) * NEWBORNS + hit % NEWBORNS
 }
 
 async fn crowd(sessions: u64, in_memory: usize, hits: usize) {
