@@ -120,6 +120,29 @@ impl Browser {
         self
     }
 
+    /// What the server has recorded is not replayed at its end. It is else, twice, when the last browser of a server with a
+    /// journal is dropped or given another server: a session that does not do what it did is a panic then. For tests of
+    /// programs that are not meant to.
+    ///
+    /// ```
+    /// # use continuity::journal::Memory;
+    /// # use continuity::prelude::*;
+    /// # use continuity::test::Browser;
+    /// async fn differs(mut req: Request) -> Result<()> {
+    ///     req.inform("Now").await?;
+    ///     req.print(html! { (format!("{:?}", std::time::SystemTime::now())) }).next().await?;
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let mut browser = Browser::of(Server::new(differs).journal(Memory::new())).without_rehearsal();
+    /// browser.get("/").await.follow("OK").await.status(200);
+    /// # }
+    /// ```
+    pub fn without_rehearsal(self) -> Self {
+        self.client.differs();
+        self
+    }
+
     /// Another tab of the same browser: same cookies, headers and address, its own empty history.
     ///
     /// ```

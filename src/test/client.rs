@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::Location;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use http::{HeaderMap, HeaderValue, Request, Response, header};
@@ -11,9 +12,10 @@ use http_body_util::BodyExt;
 use super::cookies::Jar;
 use super::navigation::Navigation;
 use super::page::Page;
+use super::served::Served;
 use crate::body::Body;
 use crate::engine::Core;
-use crate::server::{Owned, Server};
+use crate::server::Server;
 
 /// Redirects followed in a row.
 const REDIRECTS: usize = 10;
@@ -23,7 +25,7 @@ pub(super) const PORT: u16 = 49152;
 /// Cheap to clone: the server and the cookies are shared.
 #[derive(Clone)]
 pub(super) struct Client {
-    server: Arc<Mutex<Option<Arc<Owned>>>>,
+    server: Arc<Mutex<Option<Arc<Served>>>>,
     jar: Arc<Mutex<Jar>>,
     /// What goes with every request.
     pub(super) headers: HeaderMap,
@@ -45,8 +47,10 @@ impl Client {
         server.wall = Some(self.core().clock.micros());
         let mut slot = self.slot();
         // The one that was there has written all it had, if nobody else holds it.
-        *slot = None;
-        *slot = Some(start(server));
+        let differs = slot.take().is_some_and(|before| before.differs.load(Ordering::Relaxed));
+        let server = start(server);
+        server.differs.store(differs, Ordering::Relaxed);
+        *slot = Some(server);
     }
 
     pub(super) fn sessions(&self) -> usize {
@@ -58,11 +62,11 @@ impl Client {
         self.server().0.0.clone()
     }
 
-    fn slot(&self) -> MutexGuard<'_, Option<Arc<Owned>>> {
+    fn slot(&self) -> MutexGuard<'_, Option<Arc<Served>>> {
         self.server.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn server(&self) -> Arc<Owned> {
+    fn server(&self) -> Arc<Served> {
         self.slot().clone().expect("a server that cannot start fails its test")
     }
 
@@ -71,7 +75,7 @@ impl Client {
         Client { rehearses: self.rehearses, server: self.server.clone(), ..Self::of(self.server()) }
     }
 
-    fn of(server: Arc<Owned>) -> Self {
+    fn of(server: Arc<Served>) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
         Client {
             server: Arc::new(Mutex::new(Some(server))),
@@ -103,6 +107,11 @@ impl Client {
             }
         }
         panic!("more than {REDIRECTS} redirects, the last one to {}\n(asked for at {place})", navigation.url);
+    }
+
+    /// What is recorded is not replayed when the server goes.
+    pub(super) fn differs(&self) {
+        self.server().differs.store(true, Ordering::Relaxed);
     }
 
     async fn rehearse(&self, navigation: &Navigation, place: &Location<'_>) {
@@ -143,12 +152,12 @@ impl Client {
 }
 
 #[track_caller]
-fn start(server: Server) -> Arc<Owned> {
+fn start(server: Server) -> Arc<Served> {
     if tokio::runtime::Handle::try_current().is_err() {
         panic!("a Browser needs a tokio runtime: write `#[tokio::test] async fn …`");
     }
     match server.into_engine() {
-        Ok(server) => Arc::new(server),
+        Ok(server) => Arc::new(Served::new(server)),
         Err(error) => panic!("the server cannot start: {error}"),
     }
 }

@@ -39,6 +39,7 @@ mod navigation;
 mod page;
 mod reading;
 mod replay;
+mod served;
 pub mod store;
 mod stream;
 mod url;

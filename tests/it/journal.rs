@@ -156,7 +156,7 @@ async fn line_16_an_await_on_something_else_is_cut_at_the_restart() {
     }
     let store = Memory::new();
     let server = || Server::new(strays).journal(store.clone());
-    let mut browser = Browser::of(server());
+    let mut browser = Browser::of(server()).without_rehearsal();
     browser.get("/").await.follow("one").await.follow("five").await.shows("Count: 6");
     browser.follow("one").await.shows("Count: 7");
     browser.restart(server()).follow("one").await.shows("Count: 1").shows("older page");
@@ -722,7 +722,7 @@ async fn line_16_what_is_awaited_beside_the_verbs_is_named() {
         }
     }
     let log = Log::listen();
-    let mut browser = Browser::of(Server::new(waits).journal(Memory::new()));
+    let mut browser = Browser::of(Server::new(waits).journal(Memory::new())).without_rehearsal();
     browser.get("/").await.follow("on").await.follow("on").await;
     let said = log.text();
     assert_eq!(said.matches("no verb").count(), 1, "{said}");

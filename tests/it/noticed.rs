@@ -31,7 +31,7 @@ enum Then {
 async fn noticed<F: Into<Flow>>(flow: impl Fn() -> F) -> Noticed {
     let (log, journal) = (Log::listen(), Memory::new());
     let server = || Server::new(flow()).journal(journal.clone()).app(AtomicUsize::new(0));
-    let mut browser = Browser::of(server());
+    let mut browser = Browser::of(server()).without_rehearsal();
     browser.get("/").await.get("/?go").await.shows("before");
     browser.get("/?go").await.wait(Duration::from_millis(20)).await;
     browser.get("/?go").await.shows("after");
@@ -146,7 +146,7 @@ async fn a_change_outside_once_is_made_again_and_not_noticed() {
     }
     let (journal, count) = (Memory::new(), Arc::new(AtomicUsize::new(0)));
     let server = || Server::new(flow).journal(journal.clone()).app(count.clone());
-    let mut browser = Browser::of(server());
+    let mut browser = Browser::of(server()).without_rehearsal();
     browser.get("/").await.follow("OK").await.shows("counted");
     browser.restart(server()).reload().await.shows("counted");
     assert_eq!(count.load(Ordering::Relaxed), 2);

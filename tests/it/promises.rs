@@ -115,7 +115,7 @@ async fn asks_chance(mut req: Request) -> Result<()> {
 async fn quarantines(server: impl Fn(Sqlite) -> Server, report: &str) {
     let log = Log::listen();
     let folder = Folder::new("r58");
-    let mut browser = Browser::of(server(journal(&folder).await));
+    let mut browser = Browser::of(server(journal(&folder).await)).without_rehearsal();
     for _ in 0..3 {
         browser.get("/").await;
     }
@@ -132,6 +132,20 @@ async fn quarantines(server: impl Fn(Sqlite) -> Server, report: &str) {
     browser.get("/").await.shows_not(LOST);
     restarted(&mut browser, &folder, &server).await;
     browser.get("/").await.shows_not(LOST);
+}
+
+#[tokio::test]
+#[should_panic(expected = "does not replay")]
+async fn r58_a_program_that_is_not_the_same_again_is_found_out_at_the_end_of_its_test() {
+    async fn drifts(mut req: Request) -> Result<()> {
+        static RUNS: AtomicUsize = AtomicUsize::new(0);
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        loop {
+            req.print(run).next().await?;
+        }
+    }
+    let mut browser = Browser::of(Server::new(drifts).journal(continuity::journal::Memory::new()));
+    browser.get("/").await.get("/").await.get("/").await.shows("0");
 }
 
 #[tokio::test]

@@ -117,10 +117,11 @@ pub type Log = Arc<Mutex<Vec<String>>>;
 
 pub struct Visitor<'s> {
     script: &'s Script,
+    /// They go before the journal: what it has is replayed then.
+    tabs: Vec<Tab>,
     store: Store,
     till: Arc<Till>,
     model: Model,
-    tabs: Vec<Tab>,
     here: usize,
     /// Links that were followed, by their addresses.
     followed: Vec<(String, Asked)>,
