@@ -1,7 +1,8 @@
 //! Starts the library's own servers on the bench's runtime, with the caps raised that a million sessions would meet.
 //!
 //! The caps' checks stay on; nothing else differs from what a user gets by default. With `JOURNAL` in the environment
-//! the sessions are journaled in the file it names; with `BRANCHES`, at most so many branches of each are in memory.
+//! the sessions are journaled in the file it names; with `BRANCHES`, at most so many branches of each are in memory; where
+//! `DOOR` is `fastcgi` they speak that in place of HTTP.
 
 use continuity::Sqlite;
 use continuity::prelude::*;
@@ -17,7 +18,11 @@ const SESSIONS: usize = 2_000_000;
 /// Returns why the runtime, the socket or the journal could not be had.
 pub fn run(flow: impl Into<Flow>) -> Result<()> {
     runtime()?.block_on(async {
-        let mut server = Server::new(flow).limits(raise).listen(Http::on(port()));
+        let mut server = Server::new(flow).limits(raise);
+        server = match std::env::var("DOOR").as_deref() {
+            Ok("fastcgi") => server.listen(FastCgi::on(port())),
+            _ => server.listen(Http::on(port())),
+        };
         if let Some(path) = std::env::var_os("JOURNAL") {
             server = server.journal(Sqlite::open(path)?);
         }

@@ -1,8 +1,9 @@
-//! Measures Continuity against its rivals: the load generator, the seven measurements, the report.
+//! Measures Continuity against its rivals: the load generator, the eight measurements, the report.
 //!
 //! Servers are binaries of their own (`src/bin`), started fresh, pinned to one core while this process runs on
 //! another. Everything happens on loopback, and ends.
 
+mod front;
 mod load;
 mod machine;
 mod measure;
@@ -12,7 +13,7 @@ mod report;
 
 use std::process::ExitCode;
 
-use measure::{Bench, branch, create, crowd, journal, memory, rebuild, throughput};
+use measure::{Bench, branch, create, crowd, fronted, journal, memory, rebuild, throughput};
 use options::{Command, HELP, Options};
 use report::{Report, budget, chart, table};
 
@@ -82,6 +83,9 @@ fn measure_into(report: &mut Report, command: &Command, bench: &mut Bench) {
     }
     if all || *command == Command::Branch {
         report.branch = branch::measure(bench).map_err(|why| broken.push(why)).ok().flatten();
+    }
+    if all || *command == Command::Fronted {
+        report.fronted = fronted::measure(bench).map_err(|why| broken.push(why)).ok().flatten();
     }
     report.failures.append(&mut broken);
 }

@@ -20,15 +20,16 @@ Commands:
   journal                requests/s with a journal, against the same server without one
   rebuild                parked sessions rebuilt per second from a journal
   branch                 answers to old pages, and two tabs of a session in turn
+  fronted                requests/s behind nginx by FastCGI, against behind nginx by HTTP
   all                    all of them; writes bench/report.json into the target folder
   chart [REPORT] OUT     draws a report as an SVG
 
 Options:
   --only A,B             these servers only: ours, ours_simple, hyper_map, tower_sessions, actor
   --quick                short runs and small counts, to see that it works
-  --seconds S            length of one server's part of a round (throughput, crowd, journal)
+  --seconds S            length of one server's part of a round (throughput, crowd, journal, fronted)
   --rounds R             rounds, of which the median is taken (throughput, create, crowd,
-                         journal, rebuild, branch)
+                         journal, rebuild, branch, fronted)
   --sessions N           sessions to create (memory, create, crowd)
   --connections N        keep-alive connections (64); not of journal (64 and 256), rebuild (8), branch (1 and 8)
   --parked N             parked sessions (rebuild, branch; 2000)
@@ -79,6 +80,7 @@ pub(crate) enum Command {
     Journal,
     Rebuild,
     Branch,
+    Fronted,
     All,
     Chart { report: Option<PathBuf>, out: PathBuf },
 }
@@ -124,6 +126,7 @@ fn command(words: &[String]) -> Result<Command, lexopt::Error> {
         ["journal"] => Command::Journal,
         ["rebuild"] => Command::Rebuild,
         ["branch"] => Command::Branch,
+        ["fronted"] => Command::Fronted,
         ["all"] => Command::All,
         ["chart", out] => Command::Chart { report: None, out: out.into() },
         ["chart", report, out] => Command::Chart { report: Some(report.into()), out: out.into() },

@@ -34,6 +34,8 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
+    /// What stands in front of it, and is what is asked.
+    front: Option<Child>,
 }
 
 impl Server {
@@ -44,15 +46,24 @@ impl Server {
         hello: &Shape,
         journal: Option<Journaled<'_>>,
     ) -> Result<Self, String> {
+        Server::start_door(name, pins, hello, journal, false)
+    }
+
+    /// The same; the library's servers speak FastCGI if told so.
+    pub(crate) fn start_door(
+        name: &str,
+        pins: Option<Pins>,
+        hello: &Shape,
+        journal: Option<Journaled<'_>>,
+        fastcgi: bool,
+    ) -> Result<Self, String> {
         let path = path_of(name)?;
-        let mut command = match pins {
-            Some(pins) => taskset(pins.server, &path),
-            None => Command::new(&path),
-        };
+        let mut command = pinned(pins, &path);
         let port = journal.map_or(0, |journal| journal.port);
         command
             .env("PORT", port.to_string())
             .env("BODY_LEN", hello.body.to_string())
+            .env("DOOR", if fastcgi { "fastcgi" } else { "http" })
             .env_remove("JOURNAL")
             .env_remove("BRANCHES");
         command.envs(journal.map(|journal| ("JOURNAL", journal.path)));
@@ -65,7 +76,7 @@ impl Server {
             .map_err(|error| format!("start {}: {error}", path.display()))?;
         let out = child.stdout.take().expect("its standard output is a pipe");
         match contact(out) {
-            Ok(address) => Ok(Self { child, name: name.to_owned(), address }),
+            Ok(address) => Ok(Self { child, name: name.to_owned(), address, front: None }),
             Err(why) => {
                 end(&mut child);
                 Err(format!("{name}: {why}"))
@@ -73,9 +84,16 @@ impl Server {
         }
     }
 
-    /// The CPU time it has used so far.
+    /// The same server behind another, which is what is asked from now on.
+    pub(crate) fn behind(mut self, front: Child, address: SocketAddr) -> Self {
+        (self.front, self.address) = (Some(front), address);
+        self
+    }
+
+    /// The CPU time it has used so far, and what is in front of it.
     pub(crate) fn cpu(&self) -> Duration {
-        machine::cpu_of(self.child.id())
+        let front = self.front.as_ref().map_or(Duration::ZERO, |front| machine::cpu_of(front.id()));
+        machine::cpu_of(self.child.id()) + front
     }
 
     /// Moves the thread that writes its journal to another core.
@@ -109,6 +127,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        self.front.iter_mut().for_each(end);
         end(&mut self.child);
     }
 }
@@ -122,6 +141,14 @@ fn path_of(name: &str) -> Result<PathBuf, String> {
     let own = std::env::current_exe().map_err(|error| format!("find the bench's own binary: {error}"))?;
     let path = own.with_file_name(name);
     if path.is_file() { Ok(path) } else { Err(format!("no server `{name}` at {}", path.display())) }
+}
+
+/// A program on the server's core.
+pub(crate) fn pinned(pins: Option<Pins>, path: &Path) -> Command {
+    match pins {
+        Some(pins) => taskset(pins.server, path),
+        None => Command::new(path),
+    }
 }
 
 fn taskset(core: usize, path: &Path) -> Command {

@@ -1,9 +1,10 @@
-//! The seven measurements, one file each, and what they share: starting servers and putting load on them.
+//! The eight measurements, one file each, and what they share: starting servers and putting load on them.
 
 pub(crate) mod branch;
 pub(crate) mod create;
 pub(crate) mod crowd;
 mod entrant;
+pub(crate) mod fronted;
 pub(crate) mod journal;
 pub(crate) mod memory;
 pub(crate) mod place;
@@ -96,6 +97,11 @@ impl Bench {
 
     pub(crate) fn start(&self, name: &str) -> Result<Server, String> {
         Server::start(name, self.pins, &self.shape, None)
+    }
+
+    /// The library's server for a web server in front, which speaks FastCGI to it or HTTP.
+    pub(crate) fn start_behind(&self, fastcgi: bool) -> Result<Server, String> {
+        Server::start_door(OURS, self.pins, &self.shape, None, fastcgi)
     }
 
     /// The library's server with its sessions in the journal at this path; on port 0, any that is free.

@@ -56,6 +56,7 @@ pub(crate) fn judge(report: &Report) -> Vec<Budget> {
         let line = lines.iter().find(|line| line.place == DISK && line.connections == connections);
         line.map(|line| line.branched.p99_us)
     };
+    let fronted = report.fronted.as_ref().and_then(|it| it.lines.iter().find(|line| line.by == "FastCGI"));
     let budget = |row, what: &str, bound, measured| Budget { row, what: what.to_owned(), bound, measured };
     vec![
         budget(1, "requests/s, to a bare hello", Bound::AtLeast(0.95), ours.map(|line| line.rate_ratio)),
@@ -77,6 +78,12 @@ pub(crate) fn judge(report: &Report) -> Vec<Budget> {
         budget(6, "p99 of their visits, µs", Bound::AtMost(2000.0), rebuilt.map(|line| line.rebuilt.p99_us)),
         budget(7, "p99 of an answer to an old page, µs, 1 at a time", Bound::AtMost(2000.0), branched(1)),
         budget(7, "the same, 8 at a time", Bound::AtMost(2000.0), branched(8)),
+        budget(
+            8,
+            "requests/s by FastCGI behind nginx, to by HTTP",
+            Bound::AtLeast(0.9),
+            fronted.map(|it| it.rate_ratio),
+        ),
     ]
 }
 

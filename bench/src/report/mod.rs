@@ -13,6 +13,7 @@ use crate::machine::Setting;
 use crate::measure::branch::Branch;
 use crate::measure::create::Create;
 use crate::measure::crowd::Crowd;
+use crate::measure::fronted::Fronted;
 use crate::measure::journal::Journal;
 use crate::measure::memory::Memory;
 use crate::measure::rebuild::Rebuild;
@@ -32,6 +33,8 @@ pub(crate) struct Report {
     pub(crate) rebuild: Option<Rebuild>,
     #[serde(default)]
     pub(crate) branch: Option<Branch>,
+    #[serde(default)]
+    pub(crate) fronted: Option<Fronted>,
     pub(crate) budgets: Vec<Budget>,
     /// Wrong answers and measurements that could not be made.
     pub(crate) failures: Vec<String>,
@@ -49,6 +52,7 @@ impl Report {
             journal: None,
             rebuild: None,
             branch: None,
+            fronted: None,
             budgets: Vec::new(),
             failures: Vec::new(),
         }

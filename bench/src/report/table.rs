@@ -7,6 +7,7 @@ use super::{Report, title};
 use crate::measure::branch::Branch;
 use crate::measure::create::Create;
 use crate::measure::crowd::{Crowd, Pair};
+use crate::measure::fronted::Fronted;
 use crate::measure::journal::{self, Journal};
 use crate::measure::memory::Memory;
 use crate::measure::rebuild::{Rebuild, Visits};
@@ -22,6 +23,7 @@ pub(crate) fn text(report: &Report) -> String {
     parts.extend(report.journal.as_ref().map(journal));
     parts.extend(report.rebuild.as_ref().map(rebuild));
     parts.extend(report.branch.as_ref().map(branch));
+    parts.extend(report.fronted.as_ref().map(fronted));
     parts.push(budgets(&report.budgets));
     parts.extend((!report.failures.is_empty()).then(|| format!("FAILED\n{}\n", report.failures.join("\n"))));
     parts.join("\n")
@@ -164,6 +166,26 @@ fn rebuild(it: &Rebuild) -> String {
         it.others,
         table(&heads, rows.collect()),
         "the journal's file is in the page cache; a visit's own step is written before its answer\n"
+    )
+}
+
+fn fronted(it: &Fronted) -> String {
+    let rows = it.lines.iter().map(|line| {
+        let figures = [line.rate, line.cpu_ns, line.p50_us, line.p99_us].map(|value| format!("{value:.0}"));
+        let ratios = [line.rate_ratio, line.cpu_ratio].map(|value| format!("{value:.3}"));
+        let ([rate, cpu, p50, p99], [rate_ratio, cpu_ratio]) = (figures, ratios);
+        vec![line.by.clone(), rate, rate_ratio, cpu, cpu_ratio, p50, p99]
+    });
+    let heads = ["nginx, by", "requests/s", "to HTTP", "CPU ns each", "to HTTP", "p50 µs", "p99 µs"];
+    format!(
+        "Behind nginx: {} sessions, {} connections, {} rounds of {} s each; others used {:.2} cores\n{}{}",
+        it.sessions,
+        it.connections,
+        it.rounds,
+        it.seconds,
+        it.others,
+        table(&heads, rows.collect()),
+        "nginx and the server share a core; processor time is that of both\n"
     )
 }
 
