@@ -214,7 +214,7 @@ features! {
 ///
 ///     fn open(&self, server: Server) -> BoxFuture<'static, Result<Open, BoxError>> {
 ///         Box::pin(async move {
-///             let service = server.cookie("sid").into_service();
+///             let service = server.try_into_service()?;
 ///             let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
 ///             let caller = Caller(service.clone());
 ///             let served = tokio::spawn(async move { drop(stopped.await); service.close().await });
