@@ -8,6 +8,7 @@ use std::sync::Arc;
 use maud::Markup;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use zeroize::Zeroizing;
 
 use crate::adapter::{Adapter, Listening, Stop};
 use crate::engine::{Clock, Core, Engine};
@@ -55,7 +56,7 @@ pub struct Server {
     cookie: Option<String>,
     proxies: Vec<String>,
     health: String,
-    keys: Vec<Vec<u8>>,
+    keys: Vec<Zeroizing<Vec<u8>>>,
     journal: Option<Arc<dyn Store>>,
     /// What to take for the system's time, in microseconds since 1970.
     pub(crate) wall: Option<i64>,
@@ -144,7 +145,7 @@ impl Server {
     /// A secret to sign visitors' ids with, 32 bytes or more (`openssl rand -hex 32`). Several can be given, oldest
     /// first: the last one signs, all verify. Default: a fresh one at each start.
     pub fn key(mut self, secret: impl AsRef<[u8]>) -> Self {
-        self.keys.push(secret.as_ref().to_vec());
+        self.keys.push(secret.as_ref().to_vec().into());
         self
     }
 

@@ -6,6 +6,7 @@ use std::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
 use siphasher::sip128::{Hasher128, SipHasher24 as SipHasher24Wide};
+use zeroize::Zeroizing;
 
 /// Characters of an id on the wire.
 pub(crate) const WIRE: usize = 48;
@@ -58,12 +59,12 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// Keys from the program's secrets, oldest first; none: the journal's, else a fresh one. What is named is named by the
-    /// journal's for ever.
-    pub(crate) fn new(secrets: &[Vec<u8>], journal: Option<&[u8]>) -> Self {
-        let mut fresh = vec![0; 32];
-        random(&mut fresh);
-        let fallback = journal.unwrap_or(&fresh);
-        let newest = secrets.last().map_or(fallback, |newest| newest);
+    /// journal's for ever. The secrets are wiped out of memory with who has them; what is derived stays while we run.
+    pub(crate) fn new(secrets: &[Zeroizing<Vec<u8>>], journal: Option<&[u8]>) -> Self {
+        let mut fresh = Zeroizing::new([0; 32]);
+        random(&mut *fresh);
+        let fallback = journal.unwrap_or(&*fresh);
+        let newest: &[u8] = secrets.last().map_or(fallback, |newest| newest);
         Keys {
             signing: SipHasher24::new_with_key(&derive(newest, b"visitor id")),
             older: secrets
@@ -150,7 +151,7 @@ mod tests {
 
     #[test]
     fn an_older_key_verifies_and_the_newest_signs() {
-        let (old, new) = (vec![1; 32], vec![2; 32]);
+        let (old, new) = (Zeroizing::new(vec![1; 32]), Zeroizing::new(vec![2; 32]));
         let id = VisitorId::fresh();
         let before = Keys::new(std::slice::from_ref(&old), None).sign(id);
         let both = Keys::new(&[old, new.clone()], None);

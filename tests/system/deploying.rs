@@ -20,10 +20,11 @@ const PACKAGES: &str = "these tests need the Debian packages `nginx-light` and `
 /// An address of loopback that is not the proxy's.
 const VISITOR: &str = "127.0.0.2";
 
-/// The block of this language.
-fn block(language: &str) -> &'static str {
-    let (_, after) = GUIDE.split_once(&format!("```{language}\n")).expect("the guide has one");
-    after.split("```").next().expect("it ends")
+/// The block of this language with this in it.
+fn block(language: &str, with: &str) -> &'static str {
+    let begin = format!("```{language}\n");
+    let mut blocks = GUIDE.split(&*begin).skip(1).map(|after| after.split("```").next().expect("it ends"));
+    blocks.find(|block| block.contains(with)).expect("the guide has one")
 }
 
 /// What stands behind this word on its line.
@@ -192,7 +193,7 @@ fn certify(folder: &Path) {
 /// The guide's file, with the ports and paths of this test.
 fn configuration(folder: &Path, program: &str, plain: u16, tls: u16) -> String {
     let folder = folder.display();
-    let mut guide: String = block("nginx")
+    let mut guide: String = block("nginx", "server")
         .lines()
         .filter(|line| !line.contains("[::]"))
         .fold(String::new(), |text, line| text + line + "\n");
@@ -328,7 +329,7 @@ async fn behind_nginx_a_program_that_comes_back_is_found() {
 fn the_guides_numbers_fit_the_limits() {
     let limits = Limits::default();
     let seconds = |text: &str| Duration::from_secs(text.trim_end_matches('s').parse().expect("seconds"));
-    let (nginx, unit) = (block("nginx"), block("ini"));
+    let (nginx, unit) = (block("nginx", "server"), block("ini", "[Service]"));
     assert!(seconds(setting(nginx, "keepalive_timeout")) < limits.head_time);
     assert_eq!(setting(nginx, "client_max_body_size"), format!("{}m", limits.body >> 20));
     assert!(seconds(setting(unit, "TimeoutStopSec")) > limits.drain + limits.grace);
