@@ -3,7 +3,9 @@
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
+
+use futures_task::{ArcWake, waker_ref};
 
 use super::end::{Ending, panic_text};
 use super::queue::{Message, Rest, Sent};
@@ -17,14 +19,10 @@ use crate::page::Notice;
 use crate::reply::{Kept, Ready};
 use crate::request::{Request, apart};
 
-impl Wake for Session {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if let Some(task) = self.queue.wake() {
-            self.run_elsewhere(task);
+impl ArcWake for Session {
+    fn wake_by_ref(session: &Arc<Self>) {
+        if let Some(task) = session.queue.wake() {
+            session.run_elsewhere(task);
         }
     }
 }
@@ -102,7 +100,8 @@ impl Session {
 
     /// Polls once. Returns the task if it has to be polled again.
     pub(crate) fn poll(self: &Arc<Self>, mut task: Task) -> Option<Task> {
-        let waker = Waker::from(self.clone());
+        // Most polls keep no waker: one that counts no reference is enough.
+        let waker = waker_ref(self);
         let journaled = self.core.journal.is_some();
         let polled = {
             let _watched = watch::running(self.serial);
