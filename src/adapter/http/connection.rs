@@ -14,6 +14,7 @@ use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::server::conn::http1;
 use tokio::io::AsyncWrite;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::deadlines::{Phase, Sweep, Watched, order};
 use super::fault::{self, Fault};
@@ -59,8 +60,8 @@ enum End {
     Abort,
 }
 
-/// All requests of one connection.
-pub(super) async fn converse(stream: Stream, via: Via, house: Arc<House>) {
+/// All requests of one connection. It has its place until then.
+pub(super) async fn converse(stream: Stream, via: Via, house: Arc<House>, _place: OwnedSemaphorePermit) {
     let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     let watched = house.sweep.watch(waker);
     // What is moved straight into a box takes no room here: a connection that rests has none for one that is served.
@@ -83,7 +84,10 @@ pub(super) async fn converse(stream: Stream, via: Via, house: Arc<House>) {
             }
         }
         is_new = false;
-        begun = Box::pin(serve(begun.take(), via, &house, &watched)).await.map(|idle| (idle, Vec::new()));
+        let Some(again) = begun.take() else { return };
+        let mut serving = Serving::new(again, via, &house, &watched);
+        let end = (&mut serving).await;
+        begun = Box::pin(serving.after(end, via, &house)).await.map(|idle| (idle, Vec::new()));
     }
 }
 
@@ -101,49 +105,61 @@ fn rest(
     stream.poll_first(cx, read).map(|first| first.unwrap_or_default())
 }
 
-/// Serves requests until nobody uses the connection; then it is given back.
-async fn serve(begun: Option<Begun>, via: Via, house: &House, watched: &Arc<Watched>) -> Option<Stream> {
-    let (stream, read) = begun?;
-    let wire = Wire::new(stream, read, watched.clone(), house.bounds);
-    let mut connection = house.protocol.serve_connection(wire, Door::new(house.engine.clone(), via));
-    let end = poll_fn(|cx| drive(&mut connection, watched, cx)).await;
-    let mut wire = connection.into_parts().io;
-    match end {
-        End::Rest => return Some(wire.into_stream()),
-        End::Close => wire.into_stream().say_goodbye(),
-        End::Abort => wire.into_stream().set_zero_linger(),
-        End::Refuse(fault) => {
-            let for_head = wire.is_for_head();
-            if let Some(fault) = fault.or_else(|| wire.fault()) {
-                refuse(wire.into_stream(), &house.engine, fault, for_head).await;
-            }
-        }
-        // hyper refuses by itself what we let through and it cannot read.
-        End::Done(Err(error)) if !error.is_parse() => {
-            tracing::debug!(peer = via.address().map(tracing::field::display), %error, "a connection ended early")
-        }
-        End::Done(_) if wire.is_unread() => linger(wire.into_stream()).await,
-        End::Done(_) => wire.into_stream().say_goodbye(),
-    }
-    None
+/// A time with hyper, which serves requests until nobody uses the connection.
+struct Serving {
+    connection: http1::Connection<Wire, Door>,
+    watched: Arc<Watched>,
 }
 
-/// One poll of hyper's, between what the sweep and the checks say.
-fn drive(
-    connection: &mut http1::Connection<Wire, Door>,
-    watched: &Watched,
-    cx: &mut Context<'_>,
-) -> Poll<End> {
-    let orders = watched.orders();
-    if orders != 0
-        && let Some(end) = obey(orders, connection, watched)
-    {
-        return Poll::Ready(end);
+impl Serving {
+    /// In a box: a connection that rests has no room for it.
+    fn new((stream, read): Begun, via: Via, house: &House, watched: &Arc<Watched>) -> Box<Self> {
+        let wire = Wire::new(stream, read, watched.clone(), house.bounds);
+        let connection = house.protocol.serve_connection(wire, Door::new(house.engine.clone(), via));
+        Box::new(Serving { connection, watched: watched.clone() })
     }
-    match connection.poll_without_shutdown(cx) {
-        Poll::Ready(done) => Poll::Ready(End::Done(done)),
-        Poll::Pending if watched.is_faulty() => Poll::Ready(End::Refuse(None)),
-        Poll::Pending => Poll::Pending,
+
+    /// Does what its end asks for; gives the connection back if it may be used again.
+    async fn after(self: Box<Self>, end: End, via: Via, house: &House) -> Option<Stream> {
+        let mut wire = self.connection.into_parts().io;
+        match end {
+            End::Rest => return Some(wire.into_stream()),
+            End::Close => wire.into_stream().say_goodbye(),
+            End::Abort => wire.into_stream().set_zero_linger(),
+            End::Refuse(fault) => {
+                let for_head = wire.is_for_head();
+                if let Some(fault) = fault.or_else(|| wire.fault()) {
+                    refuse(wire.into_stream(), &house.engine, fault, for_head).await;
+                }
+            }
+            // hyper refuses by itself what we let through and it cannot read.
+            End::Done(Err(error)) if !error.is_parse() => {
+                tracing::debug!(peer = via.address().map(tracing::field::display), %error, "a connection ended early")
+            }
+            End::Done(_) if wire.is_unread() => linger(wire.into_stream()).await,
+            End::Done(_) => wire.into_stream().say_goodbye(),
+        }
+        None
+    }
+}
+
+impl Future for Serving {
+    type Output = End;
+
+    /// One poll of hyper's, between what the sweep and the checks say.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<End> {
+        let Serving { connection, watched } = &mut *self;
+        let orders = watched.orders();
+        if orders != 0
+            && let Some(end) = obey(orders, connection, watched)
+        {
+            return Poll::Ready(end);
+        }
+        match connection.poll_without_shutdown(cx) {
+            Poll::Ready(done) => Poll::Ready(End::Done(done)),
+            Poll::Pending if watched.is_faulty() => Poll::Ready(End::Refuse(None)),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 

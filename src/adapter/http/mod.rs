@@ -115,10 +115,7 @@ impl Listening for Open {
             let mut entrance = Entrance::new(self.listener, BUSY, places, stop);
             while let Some((stream, peer, permit)) = entrance.next().await {
                 let (via, house) = (peer.map_or_else(Via::unix, Via::from), house.clone());
-                connections.spawn(async move {
-                    converse(stream, via, house).await;
-                    drop(permit);
-                });
+                connections.spawn(converse(stream, via, house, permit));
                 while connections.try_join_next().is_some() {}
             }
             // Frees the port before the last answers are sent.
