@@ -24,7 +24,7 @@ use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::returns::Returns;
 use crate::mapper::rotate::Rotated;
 use crate::page::{self, Frames, Notice, Pages, Problem};
-use crate::reply::{Answer, Call, Ready, Reply};
+use crate::reply::{Answer, Back, Call, Ready};
 use crate::session::kept::KeptPages;
 use crate::session::table::Table;
 use crate::step::{self, OldPages, Seal};
@@ -157,7 +157,7 @@ impl Engine {
             return self.take_apart(head, body, via);
         }
         let (call, back) = Call::begin();
-        self.0.map_checked(self.0.hit(head, body, via, Reply::new(back)));
+        self.0.map_checked(self.0.hit(head, body, via, back));
         call.end()
     }
 
@@ -238,8 +238,8 @@ fn health() -> Answer {
 
 impl Core {
     /// A hit, from whom it is by what trusted proxies say.
-    pub(crate) fn hit(&self, head: Parts, body: Bytes, via: Via, reply: Reply) -> Box<Hit> {
-        let mut hit = Hit::new(head, body, via, reply);
+    pub(crate) fn hit(&self, head: Parts, body: Bytes, via: Via, back: Back) -> Box<Hit> {
+        let mut hit = Hit::new(head, body, via, back);
         if let Some(proxies) = &self.proxies {
             hit.look_behind(proxies);
         }

@@ -6,7 +6,7 @@ use siphasher::sip::SipHasher24;
 
 use super::line_and_rest;
 use crate::hit::{Hit, Via};
-use crate::reply::{Back, Reply};
+use crate::reply::Back;
 use crate::step::{PARAM, Place, Seal};
 
 /// A key that anybody knows, so that some tokens of the corpus are right.
@@ -43,7 +43,7 @@ fn hit(bytes: &[u8]) -> Option<Box<Hit>> {
         .uri(uri)
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     let (parts, body) = request.body(Bytes::copy_from_slice(body)).ok()?.into_parts();
-    Some(Hit::new(parts, body, Via::default(), Reply::new(Back::nowhere())))
+    Some(Hit::new(parts, body, Via::default(), Back::nowhere()))
 }
 
 /// The value of the first pair that is named as tokens are; a form that is no text has none.

@@ -21,7 +21,7 @@ use crate::mapper::Cut;
 use crate::mapper::forwarded::{Forwarded, Proxies};
 use crate::mapper::returns::Pass;
 use crate::page::{Frames, Notice};
-use crate::reply::{Complete, Kept, Ready, Reply};
+use crate::reply::{Back, Complete, Kept, Ready, Reply};
 #[cfg(feature = "multipart")]
 use crate::request::file::UploadedFile;
 use crate::step;
@@ -47,8 +47,8 @@ pub struct Hit {
     pub(crate) overtime: bool,
     /// Its page was looked for: if that is not here, it is nowhere.
     pub(crate) told: bool,
-    /// It comes from a form that a session of another label printed: its token counts as none.
-    pub(crate) disowned: bool,
+    /// That of its session, once it is mapped: the token of a form that one of another label printed counts as none.
+    pub(crate) label: Option<u64>,
     pub(crate) reply: Reply,
 }
 
@@ -70,8 +70,8 @@ pub enum Site {
 }
 
 impl Hit {
-    /// A hit with the reply that goes back to who brought it.
-    pub(crate) fn new(parts: Parts, body: Bytes, via: Via, reply: Reply) -> Box<Hit> {
+    /// A hit with a reply that goes back to who brought it.
+    pub(crate) fn new(parts: Parts, body: Bytes, via: Via, back: Back) -> Box<Hit> {
         let signs = Signs::read(&parts.headers);
         let fields = if signs.urlencoded { Fields::Urlencoded } else { Fields::None };
         // In place: it is too large to be made here and moved there.
@@ -89,8 +89,8 @@ impl Hit {
                 pass: None,
                 overtime: false,
                 told: false,
-                disowned: false,
-                reply,
+                label: None,
+                reply: Reply::new(back),
             },
         )
     }
@@ -128,10 +128,11 @@ impl Hit {
         self.parts.headers.get(name)?.to_str().ok()
     }
 
-    /// The field with the cookies, if there is one and no more.
+    /// The field with the cookies, if there is one and no more, and it is where it was when the head was read.
     pub(crate) fn only_cookie_field(&self) -> Option<&HeaderValue> {
-        // Counted when the head was read.
-        (self.signs.cookie_fields == 1).then(|| self.parts.headers.get(header::COOKIE)).flatten()
+        // To walk there is less than to look it up.
+        let (name, field) = self.parts.headers.iter().nth(usize::from(self.signs.cookie_at))?;
+        (self.signs.cookie_fields == 1 && *name == header::COOKIE).then_some(field)
     }
 
     pub(crate) fn has_cookies(&self) -> bool {
@@ -258,11 +259,14 @@ impl Hit {
     /// The token of the page this hit comes from.
     ///
     /// Our tokens need no encoding, so they are looked for as they stand.
+    #[inline]
     pub(crate) fn token(&self) -> Option<&str> {
-        let token = self.token_and_more().filter(|_| !self.disowned)?;
-        // All letters at once, without an early end: compilers look at many in one instruction.
-        let more = token.bytes().fold(false, |any, byte| any | (byte == b'&'));
-        if more { token.split('&').next() } else { Some(token) }
+        let token = self.token_and_more()?;
+        let more = signs::any(token.as_bytes(), |byte| byte == b'&');
+        let token = if more { token.split('&').next()? } else { token };
+        let disowned =
+            step::may_be_printed(token) && self.label.is_some_and(|label| step::is_of_another(token, label));
+        (!disowned).then_some(token)
     }
 
     /// The same, perhaps with what stands behind it.
@@ -276,13 +280,6 @@ impl Hit {
             }
         };
         of_body.or_else(|| token_and_more(self.query()))
-    }
-
-    /// Whether it comes from a form that a session of another label has printed.
-    pub(crate) fn is_of_another(&self, label: u64) -> bool {
-        // Of most tokens it is not asked where they end.
-        self.token_and_more().is_some_and(step::may_be_printed)
-            && self.token().is_some_and(|token| step::is_of_another(token, label))
     }
 
     /// The same place as a link of our own, without what others have put into its query.
@@ -310,8 +307,7 @@ impl Hit {
 
     /// Completes the reply: see [`Reply::complete`].
     pub(crate) fn finish(mut self: Box<Self>, frames: &Frames, keep: bool) -> (Ready, Option<Arc<Kept>>) {
-        let mount = &self.parts.uri.path()[..self.mount];
-        match self.reply.complete(frames, mount, keep) {
+        match self.reply.complete(frames, || &self.parts.uri.path()[..self.mount], keep) {
             Complete::Whole(kept) => (Ready::Whole(self), kept),
             Complete::Tail(last, chunk) => (Ready::Tail(last, chunk), None),
         }
@@ -319,8 +315,7 @@ impl Hit {
 
     /// The reply, once it is complete; in the memory of the request's head.
     pub(crate) fn into_response(mut self: Box<Self>) -> Response<Body> {
-        let headers = std::mem::take(&mut self.parts.headers);
-        self.reply.take_response(headers)
+        self.reply.take_response(self.parts.headers)
     }
 
     /// Sends what was printed so far: see [`Reply::flush`].
@@ -449,7 +444,7 @@ mod tests {
 
     fn hit(request: http::request::Builder, body: &'static str) -> Box<Hit> {
         let (parts, body) = request.body(Bytes::from(body)).expect("a request").into_parts();
-        Hit::new(parts, body, Via::default(), Reply::new(Back::nowhere()))
+        Hit::new(parts, body, Via::default(), Back::nowhere())
     }
 
     #[test]

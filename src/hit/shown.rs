@@ -47,12 +47,12 @@ mod tests {
 
     use super::*;
     use crate::hit::Via;
-    use crate::reply::{Back, Reply};
+    use crate::reply::Back;
 
     #[test]
     fn tokens_are_left_out_and_all_else_stays_as_it_came() {
         let (parts, body) = Request::new(Bytes::new()).into_parts();
-        let hit = Hit::new(parts, body, Via::default(), Reply::new(Back::nowhere()));
+        let hit = Hit::new(parts, body, Via::default(), Back::nowhere());
         for (came, shown) in [
             ("", ""),
             ("_t=1", ""),

@@ -83,7 +83,7 @@ where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let core = engine.0.clone();
-    let mut hit = core.hit(head, Bytes::new(), via, Reply::new(Back::nowhere()));
+    let mut hit = core.hit(head, Bytes::new(), via, Back::nowhere());
     match take(&core, &mut hit, body).await {
         Ok(sent) => {
             hit.set_sent(sent);

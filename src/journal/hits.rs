@@ -13,7 +13,7 @@ use crate::hit::Hit;
 #[cfg(feature = "multipart")]
 use crate::intake::multipart::Sent;
 use crate::mapper::returns::Pass;
-use crate::reply::{Back, Reply};
+use crate::reply::Back;
 use crate::step::Answered;
 
 /// What stands for a secret where it was taken out.
@@ -87,7 +87,7 @@ pub(crate) fn again(taken: &Taken, played: &Played, mount: &str) -> Box<Hit> {
     parts.method = Method::from_bytes(taken.method.as_bytes()).unwrap_or_default();
     parts.uri = Uri::try_from(path_and_query).unwrap_or_default();
     parts.headers = played.map();
-    let mut hit = Hit::new(parts, body, taken.via(), Reply::new(Back::nowhere()));
+    let mut hit = Hit::new(parts, body, taken.via(), Back::nowhere());
     hit.asked_host(taken.host.clone());
     if let Some(own) = taken.returned {
         let answer = Answered::again(taken.answer);

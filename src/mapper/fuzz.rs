@@ -10,7 +10,7 @@ use super::forwarded::{Forwarded, Proxies};
 use super::identify::{Identity, Map, Mapper};
 use super::key::{Keys, WIRE};
 use crate::hit::{Hit, Via};
-use crate::reply::{Back, Reply};
+use crate::reply::Back;
 
 /// `Cookie` fields, one a line: what is claimed stands in them as a cookie of the name, and what verifies was signed.
 pub(crate) fn cookie(bytes: &[u8]) {
@@ -22,7 +22,7 @@ pub(crate) fn cookie(bytes: &[u8]) {
     }
     let Ok(request) = request.body(Bytes::new()) else { return };
     let (parts, body) = request.into_parts();
-    let hit = Hit::new(parts, body, Via::default(), Reply::new(Back::nowhere()));
+    let hit = Hit::new(parts, body, Via::default(), Back::nowhere());
     let mut identity = Identity::new("sid");
     Map::by_cookie().identify(&hit, &mut identity);
     // A field of just the right length is taken for one id at first sight; with a `;` in it, it verifies for nobody.

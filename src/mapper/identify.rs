@@ -353,7 +353,7 @@ mod tests {
 
     use super::*;
     use crate::hit::Via;
-    use crate::reply::{Back, Reply};
+    use crate::reply::Back;
 
     fn hit(uri: &str, fields: &[(&str, &str)]) -> Box<Hit> {
         let mut request = Request::get(uri);
@@ -361,7 +361,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, body) = request.body(Bytes::new()).expect("a request").into_parts();
-        Hit::new(parts, body, from("192.0.2.7:1"), Reply::new(Back::nowhere()))
+        Hit::new(parts, body, from("192.0.2.7:1"), Back::nowhere())
     }
 
     fn claims(map: Map, hit: &Hit) -> Vec<String> {
@@ -443,7 +443,7 @@ mod tests {
         }
         let map = Map::by_cookie().address();
         let (parts, body) = Request::get("/").body(Bytes::new()).expect("ok").into_parts();
-        let here = Hit::new(parts, body, from("192.0.2.8:9"), Reply::new(Back::nowhere()));
+        let here = Hit::new(parts, body, from("192.0.2.8:9"), Back::nowhere());
         assert_ne!(label(&map, &hit("/", &[])), label(&map, &here));
     }
 

@@ -68,7 +68,7 @@ impl Core {
         let label = identity.session_label(self.flow(flow).label);
         let crawls = purpose == Purpose::Crawl;
         let whose = if crawls { Whose::Nobody } else { self.whose(&identity, label, &hit) };
-        (hit.cut, hit.disowned) = (identity.into_cut(), hit.is_of_another(label));
+        (hit.cut, hit.label) = (identity.into_cut(), Some(label));
         match whose {
             Whose::Session(session, grew) => self.deliver_known(&session, grew, hit),
             Whose::Rotated(session) => self.deliver_rotated(&session, hit),

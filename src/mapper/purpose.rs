@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
     use crate::hit::Via;
-    use crate::reply::{Back, Reply};
+    use crate::reply::Back;
 
     fn of(method: Method, path: &str, fields: &[(&str, &str)]) -> Purpose {
         let mut request = Request::builder().method(method).uri(path);
@@ -95,7 +95,7 @@ mod tests {
             request = request.header(*name, *value);
         }
         let (parts, body) = request.body(Bytes::new()).expect("a request").into_parts();
-        Purpose::of(&Hit::new(parts, body, Via::default(), Reply::new(Back::nowhere())))
+        Purpose::of(&Hit::new(parts, body, Via::default(), Back::nowhere()))
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod answer;
 mod forms;
+pub(crate) mod spare;
 #[cfg(all(any(test, continuity_fuzz), feature = "http", feature = "files", feature = "multipart"))]
 pub(crate) use forms::fuzz;
 
@@ -90,6 +91,7 @@ impl Preface {
 }
 
 impl Reply {
+    #[inline]
     pub(crate) fn new(back: Back) -> Reply {
         Reply {
             back,
@@ -240,11 +242,18 @@ impl Reply {
     }
 
     /// Completes the response. With `keep` returns it also as a page that can be given again, unless it was streamed.
-    pub(crate) fn complete(&mut self, frames: &Frames, mount: &str, keep: bool) -> Complete {
+    #[inline]
+    pub(crate) fn complete<'m>(
+        &mut self,
+        frames: &Frames,
+        mount: impl FnOnce() -> &'m str,
+        keep: bool,
+    ) -> Complete {
         if self.rare.is_some() || keep {
-            return self.complete_rare(frames, mount, keep);
+            return self.complete_rare(frames, mount(), keep);
         }
-        self.body = Some(self.page(frames, mount).into());
+        let plain = self.plain_page(frames);
+        self.body = Some(plain.unwrap_or_else(|| self.page(frames, mount())).into());
         Complete::Whole(None)
     }
 
@@ -305,16 +314,21 @@ impl Reply {
         std::mem::replace(&mut self.back, Back::nowhere())
     }
 
-    fn page(&self, frames: &Frames, mount: &str) -> Bytes {
-        if self.rare.is_none()
-            && !self.status.is_redirection()
-            && !is_whole(&self.out)
-            && let Some((head, tail)) = frames.plain()
-        {
-            return concat([head, &self.out, tail]);
+    /// What was printed as a page like most: nothing was set for it, and no layout is asked.
+    fn plain_page(&mut self, frames: &Frames) -> Option<Bytes> {
+        let (head, tail) = frames.plain()?;
+        if self.status.is_redirection() || is_whole(&self.out) {
+            return None;
         }
+        let page = concat(head, &self.out, tail);
+        spare::give(std::mem::take(&mut self.out));
+        Some(page)
+    }
+
+    #[inline(never)]
+    fn page(&self, frames: &Frames, mount: &str) -> Bytes {
         let (head, tail) = self.wrap(frames, mount);
-        concat([&head, &self.out, &tail])
+        concat(&head, &self.out, &tail)
     }
 
     /// The answer with a page that was kept, and this hit's own cookies.
@@ -357,7 +371,8 @@ impl Reply {
         }
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
-        *response.headers_mut() = headers;
+        // What it is made with is empty and holds no memory: there is nothing to drop.
+        std::mem::forget(std::mem::replace(response.headers_mut(), headers));
         #[cfg(feature = "compression")]
         if self.sensitive {
             response.extensions_mut().insert(crate::compress::Secret);
@@ -433,11 +448,12 @@ fn is_whole(out: &str) -> bool {
     }
 }
 
-fn concat(parts: [&str; 3]) -> Bytes {
-    let mut page = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
-    for part in parts {
-        page.extend_from_slice(part.as_bytes());
-    }
+fn concat(head: &str, body: &str, tail: &str) -> Bytes {
+    // Of the size that is needed: bytes need no memory of their own then.
+    let mut page = Vec::with_capacity(head.len() + body.len() + tail.len());
+    page.extend_from_slice(head.as_bytes());
+    page.extend_from_slice(body.as_bytes());
+    page.extend_from_slice(tail.as_bytes());
     page.into()
 }
 

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::hit::Hit;
 use crate::mapper::Cut;
 use crate::page::Notice;
+use crate::reply::spare;
 use crate::session::Session;
 use crate::step::{LINK, PARAM, Place, param};
 
@@ -179,7 +180,7 @@ impl<T, V: Serialize, R: Render> Render for Link<'_, '_, T, V, R> {
 /// A new block and not a longer one: allocators have blocks of a usual size at hand, and take the long way to lengthen
 /// one.
 fn grow(buffer: &mut String) {
-    let mut longer = String::with_capacity(2 * buffer.capacity() + 4 * LINK_BYTES);
+    let mut longer = spare::take(2 * buffer.capacity() + 4 * LINK_BYTES);
     longer.push_str(buffer);
     *buffer = longer;
 }

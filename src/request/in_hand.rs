@@ -10,14 +10,17 @@ pub(super) struct InHand<'s> {
 }
 
 impl<'s> InHand<'s> {
+    #[inline]
     pub(super) fn new(session: &'s Session, hit: Box<Hit>) -> Self {
         InHand { session, hit: Some(hit) }
     }
 
+    #[inline]
     pub(super) fn hit(&self) -> &Hit {
         self.hit.as_ref().expect("released once, by value")
     }
 
+    #[inline]
     pub(super) fn release(mut self) -> Box<Hit> {
         self.hit.take().expect("released once, by value")
     }

@@ -54,7 +54,7 @@ use crate::error::Error;
 use crate::hit::{Hit, Via};
 use crate::journal::recording::Completed;
 use crate::journal::{Taken, Verb};
-use crate::reply::{Back, Reply};
+use crate::reply::Back;
 use crate::session::queue::State;
 use crate::session::{self, Session, Talk, Way};
 use crate::step::{Answered, OldPages};
@@ -238,7 +238,7 @@ impl Request {
             .talk(|talk| talk.current.as_deref().map(|hit| look.take().expect("called once")(hit)));
         seen.unwrap_or_else(|| {
             let (parts, body) = http::Request::new(Bytes::new()).into_parts();
-            let empty = Hit::new(parts, body, Via::default(), Reply::new(Back::nowhere()));
+            let empty = Hit::new(parts, body, Via::default(), Back::nowhere());
             look.take().expect("not called above")(&empty)
         })
     }
