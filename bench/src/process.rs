@@ -1,9 +1,11 @@
 //! A server under test: started fresh, pinned, watched, and killed when dropped, or stopped as a user would.
 
+use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{self, Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -57,8 +59,8 @@ impl Server {
         journal: Option<Journaled<'_>>,
         fastcgi: bool,
     ) -> Result<Self, String> {
-        let path = path_of(name)?;
-        let mut command = pinned(pins, &path);
+        let copy = Copy::of(name)?;
+        let mut command = pinned(pins, &copy.0);
         let port = journal.map_or(0, |journal| journal.port);
         command
             .env("PORT", port.to_string())
@@ -73,7 +75,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| format!("start {}: {error}", path.display()))?;
+            .map_err(|error| format!("start {name}: {error}"))?;
         let out = child.stdout.take().expect("its standard output is a pipe");
         match contact(out) {
             Ok(address) => Ok(Self { child, name: name.to_owned(), address, front: None }),
@@ -129,6 +131,29 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.front.iter_mut().for_each(end);
         end(&mut self.child);
+    }
+}
+
+/// A copy of a server's binary, there until the server runs.
+///
+/// Which memory the kernel happens to keep a file in makes a program some percent faster or slower, for as long as the file
+/// is kept: each start has a copy of its own, so that the rounds of a run meet many such places.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn of(name: &str) -> Result<Self, String> {
+        static COPIES: AtomicU32 = AtomicU32::new(0);
+        let (path, number) = (path_of(name)?, COPIES.fetch_add(1, Ordering::Relaxed));
+        let copy = Copy(path.with_file_name(format!("{name}-{}-{number}", process::id())));
+        fs::copy(&path, &copy.0).map_err(|error| format!("copy {}: {error}", path.display()))?;
+        Ok(copy)
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        // What is left behind if this fails is a file among those that are built.
+        let _ = fs::remove_file(&self.0);
     }
 }
 
