@@ -81,8 +81,16 @@ const RARE: [u8; 4] = *b"bpvw";
 const BLOCK: usize = 16;
 
 fn is_crawler(agent: &[u8]) -> bool {
-    any(agent, is_rare)
-        && agent.iter().enumerate().any(|(at, byte)| is_rare(*byte) && is_name_around(agent, at))
+    any(agent, is_rare) && is_named(agent)
+}
+
+#[inline(never)]
+fn is_named(agent: &[u8]) -> bool {
+    let named = |from: usize, block: &[u8]| {
+        block.iter().enumerate().any(|(at, byte)| is_rare(*byte) && is_name_around(agent, from + at))
+    };
+    let mut blocks = agent.chunks(BLOCK).enumerate();
+    blocks.any(|(nth, block)| any(block, is_rare) && named(nth * BLOCK, block))
 }
 
 /// Whether one of the bytes `is` so. It ends no block early: compilers look at one in a few instructions.
@@ -101,7 +109,6 @@ fn is_rare(byte: u8) -> bool {
     (small == RARE[0]) | (small == RARE[1]) | (small == RARE[2]) | (small == RARE[3])
 }
 
-#[inline(never)]
 fn is_name_around(agent: &[u8], at: usize) -> bool {
     CRAWLERS.iter().any(|(name, place)| {
         let here = at.checked_sub(*place).and_then(|start| agent.get(start..start + name.len()));
