@@ -59,8 +59,8 @@ impl Server {
         journal: Option<Journaled<'_>>,
         fastcgi: bool,
     ) -> Result<Self, String> {
-        let copy = Copy::of(name)?;
-        let mut command = pinned(pins, &copy.0);
+        let binary = Binary::copy(name)?;
+        let mut command = pinned(pins, &binary.0);
         let port = journal.map_or(0, |journal| journal.port);
         command
             .env("PORT", port.to_string())
@@ -138,19 +138,19 @@ impl Drop for Server {
 ///
 /// Which memory the kernel happens to keep a file in makes a program some percent faster or slower, for as long as the file
 /// is kept: each start has a copy of its own, so that the rounds of a run meet many such places.
-struct Copy(PathBuf);
+struct Binary(PathBuf);
 
-impl Copy {
-    fn of(name: &str) -> Result<Self, String> {
+impl Binary {
+    fn copy(name: &str) -> Result<Self, String> {
         static COPIES: AtomicU32 = AtomicU32::new(0);
         let (path, number) = (path_of(name)?, COPIES.fetch_add(1, Ordering::Relaxed));
-        let copy = Copy(path.with_file_name(format!("{name}-{}-{number}", process::id())));
-        fs::copy(&path, &copy.0).map_err(|error| format!("copy {}: {error}", path.display()))?;
-        Ok(copy)
+        let binary = Binary(path.with_file_name(format!("{name}-{}-{number}", process::id())));
+        fs::copy(&path, &binary.0).map_err(|error| format!("copy {}: {error}", path.display()))?;
+        Ok(binary)
     }
 }
 
-impl Drop for Copy {
+impl Drop for Binary {
     fn drop(&mut self) {
         // What is left behind if this fails is a file among those that are built.
         let _ = fs::remove_file(&self.0);

@@ -307,7 +307,8 @@ impl Hit {
 
     /// Completes the reply: see [`Reply::complete`].
     pub(crate) fn finish(mut self: Box<Self>, frames: &Frames, keep: bool) -> (Ready, Option<Arc<Kept>>) {
-        match self.reply.complete(frames, || &self.parts.uri.path()[..self.mount], keep) {
+        let mount = &self.parts.uri.path()[..self.mount];
+        match self.reply.complete(frames, mount, keep) {
             Complete::Whole(kept) => (Ready::Whole(self), kept),
             Complete::Tail(last, chunk) => (Ready::Tail(last, chunk), None),
         }

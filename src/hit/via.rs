@@ -66,15 +66,10 @@ impl Via {
     }
 
     /// The bytes of this path that lead here.
-    #[inline]
     pub(crate) fn prefix(&self, path: &str) -> usize {
-        if self.prefix == 0 { 0 } else { self.prefix_in(path) }
-    }
-
-    #[cold]
-    fn prefix_in(&self, path: &str) -> usize {
         let prefix = usize::from(self.prefix);
-        let fits = path.get(prefix..).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let fits =
+            prefix == 0 || path.get(prefix..).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         if fits { prefix } else { 0 }
     }
 

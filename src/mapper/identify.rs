@@ -386,6 +386,21 @@ mod tests {
     }
 
     #[test]
+    fn the_cookie_is_found_wherever_it_stands_and_when_the_head_has_changed() {
+        let mine = format!("sid={}", id("1"));
+        for before in [0, 1, 5, 300] {
+            let names: Vec<String> = (0..before).map(|number| format!("x-{number}")).collect();
+            let mut fields: Vec<_> = names.iter().map(|name| (&**name, "-")).collect();
+            fields.extend([("content-type", "text/plain"), ("cookie", &*mine)]);
+            let mut hit = hit("/", &fields);
+            assert_eq!(claims(Map::by_cookie(), &hit), [id("1")], "after {before} others");
+            // This takes a field out.
+            hit.begin_anew(None);
+            assert_eq!(claims(Map::by_cookie(), &hit), [id("1")], "after {before} others, later");
+        }
+    }
+
+    #[test]
     fn all_cookies_of_the_name_are_claims() {
         let (first, second) =
             (format!("a=1; sid={};xsid=no", id("1")), format!("sid={}; sid=\"q\"", id("2")));

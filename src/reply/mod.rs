@@ -2,9 +2,9 @@
 
 mod answer;
 mod forms;
-pub(crate) mod spare;
 #[cfg(all(any(test, continuity_fuzz), feature = "http", feature = "files", feature = "multipart"))]
 pub(crate) use forms::fuzz;
+pub(crate) mod spare;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -242,18 +242,12 @@ impl Reply {
     }
 
     /// Completes the response. With `keep` returns it also as a page that can be given again, unless it was streamed.
-    #[inline]
-    pub(crate) fn complete<'m>(
-        &mut self,
-        frames: &Frames,
-        mount: impl FnOnce() -> &'m str,
-        keep: bool,
-    ) -> Complete {
+    pub(crate) fn complete(&mut self, frames: &Frames, mount: &str, keep: bool) -> Complete {
         if self.rare.is_some() || keep {
-            return self.complete_rare(frames, mount(), keep);
+            return self.complete_rare(frames, mount, keep);
         }
         let plain = self.plain_page(frames);
-        self.body = Some(plain.unwrap_or_else(|| self.page(frames, mount())).into());
+        self.body = Some(plain.unwrap_or_else(|| self.page(frames, mount)).into());
         Complete::Whole(None)
     }
 
@@ -320,7 +314,7 @@ impl Reply {
         if self.status.is_redirection() || is_whole(&self.out) {
             return None;
         }
-        let page = concat(head, &self.out, tail);
+        let page = [head, &self.out, tail].concat().into();
         spare::give(std::mem::take(&mut self.out));
         Some(page)
     }
@@ -328,7 +322,7 @@ impl Reply {
     #[inline(never)]
     fn page(&self, frames: &Frames, mount: &str) -> Bytes {
         let (head, tail) = self.wrap(frames, mount);
-        concat(&head, &self.out, &tail)
+        [&*head, &*self.out, &*tail].concat().into()
     }
 
     /// The answer with a page that was kept, and this hit's own cookies.
@@ -446,15 +440,6 @@ fn is_whole(out: &str) -> bool {
             |with: &[u8]| start.len() >= with.len() && start[..with.len()].eq_ignore_ascii_case(with);
         begins(b"<!doctype") || begins(b"<html")
     }
-}
-
-fn concat(head: &str, body: &str, tail: &str) -> Bytes {
-    // Of the size that is needed: bytes need no memory of their own then.
-    let mut page = Vec::with_capacity(head.len() + body.len() + tail.len());
-    page.extend_from_slice(head.as_bytes());
-    page.extend_from_slice(body.as_bytes());
-    page.extend_from_slice(tail.as_bytes());
-    page.into()
 }
 
 /// A response that is no page: bytes, or a file with the head that belongs to it.

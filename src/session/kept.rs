@@ -97,7 +97,7 @@ mod tests {
     fn page(bytes: usize) -> Arc<Kept> {
         let mut reply = Reply::new(Back::nowhere());
         reply.rare().raw = Some(bytes::Bytes::from(vec![b'x'; bytes]).into());
-        match reply.complete(&Frames::default(), || "", true) {
+        match reply.complete(&Frames::default(), "", true) {
             Complete::Whole(Some(kept)) => kept,
             _ => panic!("asked for"),
         }

@@ -3,7 +3,7 @@
 //! A part never asks the session's queue. It says here that it waits, and the page that it is on polls it with what it
 //! is given: a hit, or the request to draw itself.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
@@ -16,25 +16,16 @@ use crate::step::Token;
 
 thread_local! {
     static HERE: RefCell<Option<Arc<Scope>>> = const { RefCell::new(None) };
-    /// Whether there is one: mostly there is none, and to see that here takes less.
-    static IN_PART: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Sets the part that is polled now; returns the one before.
-fn set(part: Option<Arc<Scope>>) -> Option<Arc<Scope>> {
-    IN_PART.set(part.is_some());
-    HERE.replace(part)
 }
 
 /// The part that is polled now, if one is. A request does not know its part: it would take memory in all sessions.
-#[inline]
 pub(crate) fn here() -> Option<Arc<Scope>> {
-    if IN_PART.get() { HERE.with_borrow(Clone::clone) } else { None }
+    HERE.with(|here| here.borrow().clone())
 }
 
 /// The path of the part that is polled now; empty outside of parts.
 pub(crate) fn path() -> String {
-    here().map(|scope| scope.path.clone()).unwrap_or_default()
+    HERE.with(|here| here.borrow().as_ref().map(|scope| scope.path.clone())).unwrap_or_default()
 }
 
 /// An error in a part: what is of the whole page is not for it to say.
@@ -47,13 +38,13 @@ pub(crate) fn outside(verb: &str, why: &str) -> Result<(), Error> {
 
 /// Runs a part's code.
 pub(super) fn within<R>(scope: &Arc<Scope>, code: impl FnOnce() -> R) -> R {
-    let _before = Before(set(Some(scope.clone())));
+    let _before = Before(HERE.replace(Some(scope.clone())));
     code()
 }
 
 /// While it is there, no part is polled: a session that is run by the code of another one's part is not in that part.
 pub(crate) fn apart() -> Option<impl Drop> {
-    IN_PART.get().then(|| Before(set(None)))
+    HERE.take().map(|part| Before(Some(part)))
 }
 
 /// What was, given back also if what runs meanwhile panics.
@@ -61,7 +52,7 @@ struct Before(Option<Arc<Scope>>);
 
 impl Drop for Before {
     fn drop(&mut self) {
-        set(self.0.take());
+        HERE.set(self.0.take());
     }
 }
 
