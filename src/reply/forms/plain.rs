@@ -46,7 +46,15 @@ fn attribute(text: &[u8]) -> Option<usize> {
 fn has_meaning(name: &[u8]) -> bool {
     let here = matches!(
         name,
-        b"base" | b"form" | b"frameset" | b"math" | b"noscript" | b"plaintext" | b"select" | b"svg"
+        b"base"
+            | b"form"
+            | b"frameset"
+            | b"math"
+            | b"noscript"
+            | b"plaintext"
+            | b"select"
+            | b"svg"
+            | b"template"
     );
     here || Raw::is(name)
 }

@@ -152,6 +152,8 @@ impl Scanner {
             // HTML before it may have ended the drawing, and then it is one.
             b"select" if foreign => self.state = State::Lost,
             b"select" => self.select = true,
+            // The end of a list in there ends none out here.
+            b"template" if self.select => self.state = State::Lost,
             b"noscript" => self.noscript = self.noscript.or(Some(0)),
             b"base" if tag.leads_elsewhere() => self.state = State::Lost,
             b"frameset" | b"plaintext" => self.state = State::Lost,

@@ -181,6 +181,7 @@ fn drawings_and_lists_have_no_forms() {
         "<svg><p><select></svg><form><formx>",
         "<svg><![CDATA[ > ]]></svg><form>",
         "<select><style><form></style></select><form>",
+        "<select><template></select></template><form>",
         "<svg><foreignObject><div></div></foreignObject></svg><form>",
         "<frameset><form>",
     ]);
