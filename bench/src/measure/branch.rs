@@ -3,7 +3,8 @@
 //! The journal is made once, and each round is played on a copy of it by a server of its own. First every session is brought
 //! into memory by a visit, which is not counted. Then each visitor answers an old page in another tab: the session's rows
 //! are read, 25 steps are played again, and the answer is written. Then each visitor goes on in turn in both tabs: where
-//! the server may keep both branches in memory, and where it may keep one, so that each is found by replay.
+//! the server may keep both branches in memory, and where it may keep one, so that each is found by replay. As for a rebuild, the
+//! processor time is compared to that of as many hits, and the wait to that of a plain read of the same rows.
 
 use std::path::Path;
 
@@ -44,8 +45,12 @@ pub(crate) struct Line {
     pub(crate) connections: usize,
     /// A new answer to an old page.
     pub(crate) branched: Visits,
-    /// The lowest p99 of a round: what it is where others leave the machine alone for a while.
-    pub(crate) best_p99_us: f64,
+    /// A plain read of the same rows.
+    pub(crate) read: Visits,
+    /// The processor time of a new answer to an old page to that of as many answers to current pages as it plays steps.
+    pub(crate) cpu_ratio: f64,
+    /// Its p99 to that of a plain read, round by round.
+    pub(crate) p99_ratio: f64,
     /// An answer in the other tab, whose branch is in memory.
     pub(crate) switched: Visits,
     /// The same, found by replay.
@@ -74,23 +79,25 @@ pub(crate) fn measure(bench: &mut Bench) -> Result<Option<Branch>, String> {
     let (tabs, port) = make(bench, &made, sessions + WARM_UP)?;
     let (mut lines, mut others) = (Vec::new(), Vec::new());
     for (place, connections) in places.iter().flat_map(|place| CONNECTIONS.map(|many| (place, many))) {
-        let mut all: [Rounds; 4] = Default::default();
-        let mut best = f64::INFINITY;
+        let mut all: [Rounds; 5] = Default::default();
         for round in 1..=rounds {
             eprintln!("branch: {}, {connections} at a time, round {round} of {rounds}", place.name);
             let journal = place.copy(&made, "round")?;
             let passes = play_round(bench, &journal, port, &tabs, connections)?;
-            best = best.min(passes[1].stats.latency.quantile(0.99));
             for (pass, rounds) in passes.iter().zip(&mut all) {
                 rounds.add(pass);
                 others.push(pass.others);
             }
             let journal = place.copy(&made, "round")?;
             all[3].add(&play_replayed(bench, &journal, port, &tabs, connections)?);
+            all[4].add(&bench.read_rows(&place.copy(&made, "round")?, sessions, connections)?);
         }
-        let [present, branched, switched, replayed] = all.map(|rounds| rounds.visits());
+        let (cpu_ratio, p99_ratio) = (all[1].cpu_to_hits(&all[0], OLD), all[1].p99_to(&all[4]));
+        let [present, branched, switched, replayed, read] = all.map(|rounds| rounds.visits());
         let place = place.name.to_owned();
-        lines.push(Line { place, connections, branched, best_p99_us: best, switched, replayed, present });
+        let line =
+            Line { place, connections, branched, switched, replayed, present, read, cpu_ratio, p99_ratio };
+        lines.push(line);
     }
     let others = mean(&others);
     Ok(Some(Branch { sessions, steps: STEPS, old: OLD, rounds, others, lines }))

@@ -31,6 +31,8 @@ pub(crate) const HELLO_AGAIN: &str = "hello_again";
 pub(crate) const HYPER_MAP: &str = "hyper_map";
 pub(crate) const TOWER_SESSIONS: &str = "tower_sessions";
 pub(crate) const ACTOR: &str = "actor";
+/// Reads the rows of a journaled session for each request, and does nothing with them.
+pub(crate) const ROWS: &str = "rows";
 
 /// Runs before a measured pass, so that connections and caches are warm.
 const WARM_UP: Duration = Duration::from_millis(100);
@@ -112,6 +114,26 @@ impl Bench {
     /// The same, with so many branches of a session in memory.
     pub(crate) fn start_with_branches(&self, path: &Path, port: u16, many: usize) -> Result<Server, String> {
         Server::start(OURS, self.pins, &self.shape, Some(Journaled { path, port, branches: Some(many) }))
+    }
+
+    /// Reads the rows of as many sessions of the journal at this path, so many at a time: what a replay is compared to.
+    pub(crate) fn read_rows(
+        &mut self,
+        path: &Path,
+        sessions: usize,
+        connections: usize,
+    ) -> Result<Pass, String> {
+        let server =
+            Server::start(ROWS, self.pins, &self.shape, Some(Journaled { path, port: 0, branches: None }))?;
+        let mut visitors = Visitors::of_hello(sessions, &self.shape)?;
+        let mut generator = self.connect(&server, connections)?;
+        let mut read = |how_many| {
+            self.run(&server, &mut generator, &mut visitors, |generator, visitors| {
+                generator.visit_next(visitors, how_many)
+            })
+        };
+        read(sessions / 10)?;
+        read(sessions)
     }
 
     /// New visitors of a server.

@@ -1,16 +1,17 @@
-//! Parked sessions rebuilt per second from a journal, and how long their visitors wait (budget row 6).
+//! What it costs to rebuild a parked session from a journal, and how long its visitor waits (budget row 6).
 //!
 //! Sessions are made once, and the server is stopped as a user would. Each round starts a server on a copy of that
 //! journal, so that nothing is in memory but the disk's own cache, and every session is as long as it was. Then each
 //! visitor comes once, in random order: their session is played again, takes the step, and answers when it is written.
-//! A second visit of all tells what of that is not the rebuilding.
+//! A second visit of all tells what of that is not the rebuilding: fifty of those are what the steps cost live. Then a server
+//! that only reads the same rows of the same file is asked as often, for how long a visitor waits can only be compared to that.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::place::Place;
-use super::ratio::{mean, median};
+use super::ratio::{mean, median, median_ratio};
 use super::{Bench, OURS, Pass};
 use crate::load::{Generator, Visitors};
 
@@ -41,6 +42,12 @@ pub(crate) struct Line {
     pub(crate) rebuilt: Visits,
     /// The same visitors once more: their sessions are in memory then.
     pub(crate) present: Visits,
+    /// A plain read of the same rows.
+    pub(crate) read: Visits,
+    /// The processor time of a rebuild to that of as many hits to sessions in memory as it plays steps, round by round.
+    pub(crate) cpu_ratio: f64,
+    /// The p99 of a rebuild to that of a plain read, round by round.
+    pub(crate) p99_ratio: f64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -74,19 +81,27 @@ pub(crate) fn measure(bench: &mut Bench) -> Result<Option<Rebuild>, String> {
     let (visitors, port) = make(bench, &made, sessions + WARM_UP)?;
     let (mut lines, mut others) = (Vec::new(), Vec::new());
     for place in &places {
-        let (mut rebuilt, mut present) = (Rounds::default(), Rounds::default());
+        let [mut rebuilt, mut present, mut read]: [Rounds; 3] = Default::default();
         for round in 1..=rounds {
             eprintln!("rebuild: {}, round {round} of {rounds}", place.name);
             let mut visitors = visitors.clone();
             visitors.shuffle(round as u64);
-            let passes = play_round(bench, &place.copy(&made, "round")?, port, &mut visitors)?;
-            for (pass, rounds) in passes.iter().zip([&mut rebuilt, &mut present]) {
+            let [first, second] = play_round(bench, &place.copy(&made, "round")?, port, &mut visitors)?;
+            let plain = bench.read_rows(&place.copy(&made, "round")?, sessions, CONNECTIONS)?;
+            for (pass, rounds) in [first, second, plain].iter().zip([&mut rebuilt, &mut present, &mut read]) {
                 rounds.add(pass);
                 others.push(pass.others);
             }
         }
-        let (rebuilt, present) = (rebuilt.visits(), present.visits());
-        lines.push(Line { place: place.name.to_owned(), syncs: place.syncs, rebuilt, present });
+        lines.push(Line {
+            place: place.name.to_owned(),
+            syncs: place.syncs,
+            cpu_ratio: rebuilt.cpu_to_hits(&present, STEPS),
+            p99_ratio: rebuilt.p99_to(&read),
+            rebuilt: rebuilt.visits(),
+            present: present.visits(),
+            read: read.visits(),
+        });
     }
     let others = mean(&others);
     Ok(Some(Rebuild { sessions, steps: STEPS, connections: CONNECTIONS, rounds, others, lines }))
@@ -132,6 +147,16 @@ impl Rounds {
         self.p50_us.push(stats.latency.quantile(0.5));
         self.p99_us.push(stats.latency.quantile(0.99));
         self.cpu_us.push(cpu.as_secs_f64() * 1e6 / stats.requests as f64);
+    }
+
+    /// Its processor time to that of so many of the others, round by round.
+    pub(super) fn cpu_to_hits(&self, hits: &Rounds, many: usize) -> f64 {
+        median_ratio(&self.cpu_us, &hits.cpu_us).unwrap_or(f64::NAN) / many as f64
+    }
+
+    /// Its p99 to the others', round by round.
+    pub(super) fn p99_to(&self, others: &Rounds) -> f64 {
+        median_ratio(&self.p99_us, &others.p99_us).unwrap_or(f64::NAN)
     }
 
     pub(super) fn visits(&self) -> Visits {

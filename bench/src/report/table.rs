@@ -83,8 +83,8 @@ fn memory(it: &Memory) -> String {
 
 fn create(it: &Create) -> String {
     let rows = it.lines.iter().map(|line| {
-        let ratio = line.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"));
-        vec![title(&line.server).to_owned(), format!("{:.0}", line.per_second), ratio, line.times.to_string()]
+        let per_second = format!("{:.0}", line.per_second);
+        vec![title(&line.server).to_owned(), per_second, ratio(line.ratio), line.times.to_string()]
     });
     let heads = ["", "sessions/s", "to hyper + map", "runs"];
     let table = table(&heads, rows.collect());
@@ -146,17 +146,21 @@ pub(super) fn variant(line: &journal::Line) -> String {
 }
 
 fn rebuild(it: &Rebuild) -> String {
-    let row = |what: String, visits: &Visits, syncs: f64| {
+    let row = |what: String, visits: &Visits, syncs: f64, ratios: [Option<f64>; 2]| {
         let figures = [visits.rate, visits.p50_us, visits.p99_us, visits.cpu_us, syncs];
-        [what].into_iter().chain(figures.map(|value| format!("{value:.0}"))).collect::<Vec<_>>()
+        let figures = figures.map(|value| format!("{value:.0}"));
+        [what].into_iter().chain(figures).chain(ratios.map(ratio)).collect::<Vec<_>>()
     };
     let rows = it.lines.iter().flat_map(|line| {
+        let ratios = [Some(line.cpu_ratio), Some(line.p99_ratio)];
         [
-            row(format!("{}, rebuilt", line.place), &line.rebuilt, line.syncs),
-            row(format!("{}, once more", line.place), &line.present, line.syncs),
+            row(format!("{}, rebuilt", line.place), &line.rebuilt, line.syncs, ratios),
+            row(format!("{}, once more", line.place), &line.present, line.syncs, [None; 2]),
+            row(format!("{}, the rows read", line.place), &line.read, line.syncs, [None; 2]),
         ]
     });
-    let heads = ["", "visits/s", "p50 µs", "p99 µs", "CPU µs each", "fsync/s"];
+    let heads =
+        ["", "visits/s", "p50 µs", "p99 µs", "CPU µs each", "fsync/s", "CPU to live hits", "p99 to a read"];
     format!(
         "Rebuilding {} parked sessions of {} steps, {} at a time, {} rounds; others used {:.2} cores\n{}{}",
         it.sessions,
@@ -190,21 +194,25 @@ fn fronted(it: &Fronted) -> String {
 }
 
 fn branch(it: &Branch) -> String {
-    let row = |connections: usize, what: String, visits: &Visits| {
+    let row = |connections: usize, what: String, visits: &Visits, ratios: [Option<f64>; 2]| {
         let figures = [visits.p50_us, visits.p99_us, visits.cpu_us].map(|value| format!("{value:.0}"));
+        let figures = figures.into_iter().chain(ratios.map(ratio));
         [what, connections.to_string()].into_iter().chain(figures).collect::<Vec<_>>()
     };
     let rows = it.lines.iter().flat_map(|line| {
         let kinds = [
-            ("a new answer to the old page", &line.branched),
-            ("the other tab, in memory", &line.switched),
-            ("the other tab, by replay", &line.replayed),
-            ("the current page", &line.present),
+            ("a new answer to the old page", &line.branched, [Some(line.cpu_ratio), Some(line.p99_ratio)]),
+            ("the other tab, in memory", &line.switched, [None; 2]),
+            ("the other tab, by replay", &line.replayed, [None; 2]),
+            ("the current page", &line.present, [None; 2]),
+            ("the rows read", &line.read, [None; 2]),
         ];
-        kinds.map(|(what, visits)| row(line.connections, format!("{}, {what}", line.place), visits))
+        kinds.map(|(what, visits, ratios)| {
+            row(line.connections, format!("{}, {what}", line.place), visits, ratios)
+        })
     });
-    let heads = ["", "at a time", "p50 µs", "p99 µs", "CPU µs each"];
-    let mut text = format!(
+    let heads = ["", "at a time", "p50 µs", "p99 µs", "CPU µs each", "CPU to live hits", "p99 to a read"];
+    format!(
         "Branching {} sessions of {} steps at page {}, {} rounds; others used {:.2} cores\n{}",
         it.sessions,
         it.steps,
@@ -212,19 +220,12 @@ fn branch(it: &Branch) -> String {
         it.rounds,
         it.others,
         table(&heads, rows.collect())
-    );
-    for line in &it.lines {
-        let _ = writeln!(
-            text,
-            "{}, {} at a time: p99 of a new answer to an old page {:.0} µs, {:.0} µs in the best round: {}",
-            line.place,
-            line.connections,
-            line.branched.p99_us,
-            line.best_p99_us,
-            if line.branched.p99_us < 2000.0 { "OK" } else { "missed" }
-        );
-    }
-    text
+    )
+}
+
+/// Three digits behind the point, where there is a ratio.
+fn ratio(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
 }
 
 fn budgets(budgets: &[Budget]) -> String {
