@@ -6,6 +6,8 @@
 #[cfg(feature = "multipart")]
 pub(crate) mod arrivals;
 #[cfg(feature = "multipart")]
+mod disposition;
+#[cfg(feature = "multipart")]
 pub(crate) mod multipart;
 #[cfg(feature = "multipart")]
 mod reading;

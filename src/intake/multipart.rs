@@ -19,6 +19,7 @@ use siphasher::sip::SipHasher13;
 
 use super::Refusal;
 use super::arrivals::Place;
+use super::disposition::Disposition;
 use super::reading::Reading;
 use super::store::Store;
 use crate::body::Body;
@@ -289,8 +290,8 @@ impl<'a> Taking<'a> {
         if self.sent.fields.len() >= limits.params {
             return Err(Refusal::MANY_FIELDS);
         }
-        let name = field.name().unwrap_or_default().to_owned();
-        let file = field.file_name().map(str::to_owned);
+        let said = field.headers().get(header::CONTENT_DISPOSITION);
+        let Disposition { name, file } = Disposition::read(said.map_or(b"", |said| said.as_bytes()));
         if name.len() > NAME || file.as_ref().is_some_and(|file| file.len() > NAME) || head(&field) > HEAD {
             return Err(Refusal::ODD);
         }
