@@ -15,6 +15,7 @@ pub(crate) mod file;
 mod form;
 mod in_hand;
 mod json;
+mod location;
 mod params;
 mod parts;
 mod printed;
