@@ -10,6 +10,7 @@ mod built_in;
 mod cancel;
 mod choices;
 mod clocks;
+mod coded;
 #[cfg(feature = "compression")]
 mod compression;
 mod depth;
