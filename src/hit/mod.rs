@@ -211,8 +211,26 @@ impl Hit {
     pub(crate) fn look_behind(&mut self, proxies: &Proxies) {
         if let Some(forwarded) = proxies.read(&self.via, &self.parts.headers) {
             (self.via.peer, self.via.https) = (forwarded.client, forwarded.https);
+            if !forwarded.prefix.is_empty() {
+                self.put_back(&forwarded.prefix);
+            }
             self.forwarded = Some(Box::new(forwarded));
         }
+    }
+
+    /// Puts back what a proxy has taken off the path's beginning: it leads here through there, and so do links.
+    #[cold]
+    fn put_back(&mut self, prefix: &str) {
+        let (path, rest) = (self.full_path(), self.parts.uri.path_and_query());
+        let bytes = prefix.len() + self.prefix();
+        let whole = rest.filter(|_| path.starts_with('/')).map(|rest| [prefix, rest.as_str()].concat());
+        let whole = whole.filter(|_| u16::try_from(bytes).is_ok()).and_then(|whole| whole.parse().ok());
+        let mut uri = std::mem::take(&mut self.parts.uri).into_parts();
+        if let Some(whole) = whole {
+            uri.path_and_query = Some(whole);
+            self.via = self.via.below(bytes);
+        }
+        self.parts.uri = http::Uri::from_parts(uri).expect("it was one, and has the same parts");
     }
 
     /// What proxies say of who it is does not fit together.
@@ -229,7 +247,8 @@ impl Hit {
     pub(crate) fn asked_host(&mut self, host: Option<String>) {
         if host.is_some() {
             let Via { peer: client, https, .. } = self.via;
-            self.forwarded = Some(Box::new(Forwarded { client, doubtful: false, https, host }));
+            self.forwarded =
+                Some(Box::new(Forwarded { client, doubtful: false, https, host, prefix: String::new() }));
         }
     }
 

@@ -32,6 +32,7 @@ mod mounted;
 mod noticed;
 mod output;
 mod parts;
+mod prefixed;
 mod printed;
 #[cfg(feature = "sqlite")]
 mod promises;
