@@ -88,11 +88,15 @@ impl Frames {
     }
 }
 
+/// The referrer policy of pages whose URL is for us alone. Not `no-referrer`: forms of such a page would say that they
+/// come from nowhere (`Origin: null`), and over plain http nothing else tells that they are ours.
+pub(crate) const TO_US_ALONE: HeaderValue = HeaderValue::from_static("same-origin");
+
 /// The header fields of a page that needs nothing from anywhere, and nobody else has a use for.
 pub(crate) fn allow_nothing(headers: &mut HeaderMap) {
     let policy = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::REFERRER_POLICY, TO_US_ALONE);
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
 }
 

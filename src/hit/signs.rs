@@ -12,6 +12,12 @@ pub(crate) struct Signs {
     /// Which of all fields is the last of them.
     pub(super) cookie_at: u8,
     pub(super) origin: bool,
+    /// There is an origin, and it is hidden.
+    pub(super) opaque: bool,
+    /// It says which page it comes from.
+    pub(super) referer: bool,
+    /// A browser, by what it calls itself.
+    pub(super) browser: bool,
     pub(super) urlencoded: bool,
     /// Fetched by a browser as a part of a page.
     pub(crate) part: bool,
@@ -33,9 +39,13 @@ impl Signs {
                     // A head may have more fields than that: then it is looked up.
                     signs.cookie_at = u8::try_from(at).unwrap_or(u8::MAX);
                 }
-                header::USER_AGENT => signs.crawler = is_crawler(value),
+                header::USER_AGENT => {
+                    signs.browser = value.starts_with(b"Mozilla/");
+                    signs.crawler = is_crawler(value);
+                }
                 header::CONTENT_TYPE => signs.read_type(value),
-                header::ORIGIN => signs.origin = true,
+                header::ORIGIN => (signs.origin, signs.opaque) = (true, value == b"null"),
+                header::REFERER => signs.referer = value.starts_with(b"http"),
                 _ => signs.read_other(name.as_str(), value),
             }
         }
@@ -95,7 +105,7 @@ fn is_named(agent: &[u8]) -> bool {
 
 /// Whether one of the bytes `is` so. It ends no block early: compilers look at one in a few instructions.
 #[inline]
-pub(super) fn any(bytes: &[u8], is: impl Fn(u8) -> bool) -> bool {
+pub(crate) fn any(bytes: &[u8], is: impl Fn(u8) -> bool) -> bool {
     let in_block = |block: &[u8; BLOCK]| block.iter().fold(false, |any, byte| any | is(*byte));
     match bytes.last_chunk() {
         // The last one reaches back.

@@ -112,7 +112,8 @@ async fn take<B>(core: &Arc<Core>, hit: &mut Hit, body: B) -> Result<Sent, Refus
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    if hit.is_submit_from_elsewhere() {
+    // A token in the form may prove it: it is judged again when it is there.
+    if hit.is_submit_from_elsewhere() && !hit.hides_origin() {
         return Err(Refusal::new(StatusCode::FORBIDDEN, FROM_ELSEWHERE));
     }
     if hit.is_doubtful() {

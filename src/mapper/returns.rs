@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::hash::Hasher;
 use std::sync::{Arc, Mutex, Weak};
 
-use http::HeaderValue;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::key::{VisitorId, derive, random};
@@ -44,6 +43,20 @@ pub(crate) struct Pass {
     pub(crate) answer: Answered,
     /// It brought what names the session's visitor.
     pub(crate) own: bool,
+}
+
+/// Whether a parameter has the form of a capability.
+pub(crate) fn has_form(wire: &str) -> bool {
+    wire.len() == WIRE && wire.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// What a capability of ours says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Capability {
+    pub(crate) serial: u64,
+    pub(crate) step: u32,
+    /// To open its URL shows a button, and only that resumes the step.
+    pub(crate) by_button: bool,
 }
 
 /// Makes and opens capabilities, and finds the sessions that asked for one.
@@ -241,9 +254,6 @@ impl Core {
         self.notify(hit, Notice::Returned, Some(&onward));
     }
 }
-
-/// What the answer to a return says: its URL is told to nobody.
-pub(crate) const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 
 #[cfg(test)]
 mod tests {

@@ -153,10 +153,7 @@ impl Request {
 
     /// The path and query as they came, without what is not yours: the token, and what names the visitor.
     pub fn uri(&self) -> String {
-        self.hit(|hit| match &*hit.shown(hit.query()) {
-            "" => hit.full_path().to_owned(),
-            query => [hit.full_path(), "?", query].concat(),
-        })
+        self.hit(Hit::shown_uri)
     }
 
     /// The protocol's version.

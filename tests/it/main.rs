@@ -8,6 +8,7 @@ mod back_table;
 mod bare;
 mod built_in;
 mod cancel;
+mod carried;
 mod choices;
 mod clocks;
 mod coded;
@@ -32,6 +33,7 @@ mod mounted;
 mod noticed;
 mod output;
 mod parts;
+mod plain_http;
 mod prefixed;
 mod printed;
 #[cfg(feature = "sqlite")]

@@ -158,7 +158,7 @@ async fn line_07_the_predicate_is_replaceable() {
     let bare = Bare::start(Server::new(flow)).await;
     let cookie = bare.ask(get("/favicon.ico", &[])).await.cookie().expect("a visit by this predicate");
     assert_eq!(bare.ask(get("/beat", &[("cookie", &cookie)])).await.body, "");
-    let robot = [("cookie", &*cookie), ("user-agent", GOOGLE)];
+    let robot = [("cookie", &*cookie), ("user-agent", GOOGLE), ("sec-fetch-site", "none")];
     assert!(bare.ask(get("/robots.txt", &robot)).await.body.contains("Hit 2"));
 }
 
