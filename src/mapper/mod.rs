@@ -67,7 +67,7 @@ impl Core {
         let mut identity = Identity::new(self.cookie.name(hit.is_https()));
         self.flow(flow).identify(&hit, &mut identity);
         let label = identity.session_label(self.flow(flow).label);
-        let crawls = purpose == Purpose::Crawl;
+        let crawls = purpose == Purpose::Crawl && !self.brings_an_id(&identity);
         let whose = if crawls { Whose::Nobody } else { self.whose(&identity, label, &hit) };
         (hit.cut, hit.label) = (identity.into_cut(), Some(label));
         match whose {
@@ -79,6 +79,12 @@ impl Core {
             Whose::Visitor(visitor) => self.start(Some(visitor), flow, label, hit),
             Whose::Nobody => self.start(None, flow, label, hit),
         }
+    }
+
+    /// Whether somebody brings an id that we made. Crawlers are told none: who has one is called like a crawler, and no more.
+    #[cold]
+    fn brings_an_id(&self, identity: &Identity<'_>) -> bool {
+        identity.name().is_none() && identity.claims().any(|claim| self.keys.verify(claim).is_some())
     }
 
     /// The visitor whom a hit proves to be, for hits whose body is still to come. Resumes and prolongs nothing.
