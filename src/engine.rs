@@ -351,7 +351,7 @@ impl Core {
     }
 
     /// Built-in pages need nothing from anywhere, so they get nothing. Replaced ones are the program's.
-    fn guard(&self, headers: &mut HeaderMap) {
+    pub(crate) fn guard(&self, headers: &mut HeaderMap) {
         if self.frames.are_built_in() && self.pages.are_built_in() {
             page::allow_nothing(headers);
         }
