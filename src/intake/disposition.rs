@@ -84,7 +84,7 @@ fn after(text: &[u8], sign: u8) -> &[u8] {
 fn end_of_quoted(text: &[u8]) -> usize {
     let quotes = || (0..text.len()).filter(|at| text[*at] == b'"');
     let ends = |at: &usize| *at == 0 || text[at - 1] != b'\\';
-    quotes().find(ends).or_else(|| quotes().last()).unwrap_or(text.len())
+    quotes().find(ends).or_else(|| quotes().next_back()).unwrap_or(text.len())
 }
 
 impl Value<'_> {
