@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::body::Body;
 use crate::flow::Flow;
 use crate::hit::{Hit, Via};
+use crate::intake::{self, Refusal};
 use crate::journal::{Divergence, Journal};
 use crate::limits::Limits;
 use crate::log::{Gate, Line};
@@ -116,6 +117,9 @@ impl Engine {
     /// A session that waits runs within this call; a form with files is taken apart first, when the future is awaited. Dropping the future gives up the answer, not the session.
     pub fn answer(&self, request: Request<Bytes>, via: impl Into<Via>) -> Answer {
         let (head, body) = request.into_parts();
+        if !body.is_empty() && intake::is_coded(&head.headers) {
+            return Answer::aside(std::future::ready(Refusal::CODED.answer(self, head.version)));
+        }
         self.answer_parts(head, body, via.into())
     }
 
@@ -347,7 +351,7 @@ impl Core {
     }
 
     /// Built-in pages need nothing from anywhere, so they get nothing. Replaced ones are the program's.
-    fn guard(&self, headers: &mut HeaderMap) {
+    pub(crate) fn guard(&self, headers: &mut HeaderMap) {
         if self.frames.are_built_in() && self.pages.are_built_in() {
             page::allow_nothing(headers);
         }

@@ -88,11 +88,15 @@ impl Frames {
     }
 }
 
+/// The referrer policy of pages whose URL is for us alone. Not `no-referrer`: forms of such a page would say that they
+/// come from nowhere (`Origin: null`), and over plain http nothing else tells that they are ours.
+pub(crate) const TO_US_ALONE: HeaderValue = HeaderValue::from_static("same-origin");
+
 /// The header fields of a page that needs nothing from anywhere, and nobody else has a use for.
 pub(crate) fn allow_nothing(headers: &mut HeaderMap) {
     let policy = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::REFERRER_POLICY, TO_US_ALONE);
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
 }
 
@@ -128,6 +132,9 @@ pub enum Notice {
     FromElsewhere,
     /// A page of its own, with a link to go on: what another site sent was received before, or came too late.
     Returned,
+    /// A page of its own, with a button to go on: the visitor has opened a URL of
+    /// [`return_url_by_button`](crate::Request::return_url_by_button).
+    ByButton,
     /// Shown on a first page: what the visitor came from is gone, and was not applied.
     StartedAgain,
     /// Shown on the page that the visitor comes to: what came after it cannot be gone on from any more.
@@ -198,6 +205,14 @@ impl Pages {
             @if let Some(href) = onward { p { a href=(href) { "Go on" } } }
         }
     }
+
+    /// A notice as a page of its own, with a button that sends its URL again.
+    pub(crate) fn button_page(&self, notice: Notice) -> Markup {
+        html! {
+            (self.draw_notice(notice))
+            form method="post" { button { "Go on" } }
+        }
+    }
 }
 
 impl Default for Pages {
@@ -251,7 +266,10 @@ fn notice_text(notice: Notice) -> &'static str {
             "Where you were cannot be restored. It is kept for those who look after this site; you can begin anew."
         }
         Notice::Returned => "This was received before, or it came too late. Nothing was changed now.",
-        Notice::FromElsewhere => "You come from another site. Your place here is kept.",
+        Notice::ByButton => {
+            "You have followed a link to this page. Nothing has happened yet: press the button to go on."
+        }
+        Notice::FromElsewhere => "You may come from another site. Your place here is kept.",
     }
 }
 

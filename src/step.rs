@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use siphasher::sip::{SipHasher13, SipHasher24};
 
 use crate::error::Error;
-use crate::hit::Hit;
+use crate::hit::{Hit, any};
 use crate::mapper::key::{derive, random};
 
 /// The parameter that carries the token, for literals.
@@ -28,6 +28,8 @@ pub(crate) use param;
 pub(crate) const PARAM: &str = param!();
 /// In a token's place: shows the page where the session is, and is no answer.
 pub(crate) const HERE: &str = "here";
+/// In a token's place: begins anew where a session cannot be restored.
+pub(crate) const ANEW: &str = "anew";
 /// The part of a token that stands for a link, not for a form.
 pub(crate) const LINK: u32 = 0;
 /// In the part of a token that stands for a form that was printed, beside its number on the page.
@@ -315,9 +317,17 @@ impl Seal {
 
     /// The answer of a hit, if its token is of this session.
     pub(crate) fn answer_of(&self, serial: u64, hit: &Hit) -> Option<Answered> {
-        let token = self.open(serial, hit.token()?)?;
+        let token = self.open(serial, &hit.token()?)?;
         Some(self.answer(hit, &token))
     }
+}
+
+/// Whether a parameter has the form of a token, so that it is no value of the program's. Whether it is one the seal says.
+#[inline]
+pub(crate) fn has_form(wire: &[u8]) -> bool {
+    let no_digit = |byte: u8| (byte.wrapping_sub(b'0') > 9) & ((byte | 0x20).wrapping_sub(b'a') > 5);
+    let sealed = wire.len() >= 2 * (HEAD - SERIAL + TAG) && wire.len().is_multiple_of(2);
+    if sealed { !any(wire, no_digit) } else { wire == HERE.as_bytes() || wire == ANEW.as_bytes() }
 }
 
 /// Whether a token may be that of a form that was printed: told by one digit, the first of the part's last byte.

@@ -115,6 +115,17 @@ impl std::fmt::Debug for Files {
     }
 }
 
+/// A redirect leads back through the proxy that has taken off the beginning of its path.
+fn through_proxy(mut raw: Raw, engine: &Engine, head: &Parts, via: &Via) -> Raw {
+    if let Some(location) = raw.headers.get_mut(header::LOCATION)
+        && let Some(said) = engine.0.proxies.as_ref().and_then(|proxies| proxies.read(via, &head.headers))
+        && let Ok(whole) = HeaderValue::from_bytes(&[said.prefix.as_bytes(), location.as_bytes()].concat())
+    {
+        *location = whole;
+    }
+    raw
+}
+
 /// A folder that is served.
 pub(crate) struct Served {
     folder: Folder,
@@ -139,7 +150,7 @@ impl Served {
                 (found, head)
             };
             match tokio::task::spawn_blocking(look).await {
-                Ok((Ok(raw), _)) => raw.into_response(),
+                Ok((Ok(raw), head)) => through_proxy(raw, &engine, &head, &via).into_response(),
                 Ok((Err(error), _)) if get && open::is_missing(&error) => {
                     engine.refusal(StatusCode::NOT_FOUND, "There is no such file.")
                 }

@@ -7,7 +7,7 @@ use siphasher::sip::SipHasher24;
 use super::line_and_rest;
 use crate::hit::{Hit, Via};
 use crate::reply::Back;
-use crate::step::{PARAM, Place, Seal};
+use crate::step::{PARAM, Place, Seal, has_form};
 
 /// A key that anybody knows, so that some tokens of the corpus are right.
 const KEY: [u8; 16] = [7; 16];
@@ -30,8 +30,8 @@ pub fn urlencoded(bytes: &[u8]) {
     assert!(encoded.is_ascii() && !encoded.contains(char::is_whitespace));
     let again: Vec<(String, String)> = form_urlencoded::parse(encoded.as_bytes()).into_owned().collect();
     assert_eq!(again, params, "what was read is written so that it is read again");
-    let token = raw(hit.body()).or_else(|| raw(hit.query().as_bytes()));
-    assert_eq!(hit.token().map(str::as_bytes), token);
+    let token = params.iter().find(|(name, value)| name == PARAM && has_form(value.as_bytes()));
+    assert_eq!(hit.token().as_deref(), token.map(|(_, value)| value.as_str()));
 }
 
 /// A hit with this query and this form; none where no such request can come.
@@ -44,13 +44,6 @@ fn hit(bytes: &[u8]) -> Option<Box<Hit>> {
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     let (parts, body) = request.body(Bytes::copy_from_slice(body)).ok()?.into_parts();
     Some(Hit::new(parts, body, Via::default(), Back::nowhere()))
-}
-
-/// The value of the first pair that is named as tokens are; a form that is no text has none.
-fn raw(pairs: &[u8]) -> Option<&[u8]> {
-    str::from_utf8(pairs).ok()?;
-    let own = [PARAM.as_bytes(), b"="].concat();
-    pairs.split(|byte| *byte == b'&').find_map(|pair| pair.strip_prefix(&own[..]))
 }
 
 /// A token as it is sent, after eight bytes that say for which session.

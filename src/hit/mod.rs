@@ -3,6 +3,8 @@
 mod returning;
 mod shown;
 mod signs;
+mod site;
+mod token;
 mod via;
 
 use std::borrow::Cow;
@@ -25,7 +27,8 @@ use crate::reply::{Back, Complete, Kept, Ready, Reply};
 #[cfg(feature = "multipart")]
 use crate::request::file::UploadedFile;
 use crate::step;
-pub(crate) use signs::Signs;
+pub(crate) use signs::{Signs, any};
+pub use site::Site;
 pub use via::Via;
 
 /// One incoming request, whatever protocol brought it: what mappers and predicates look at.
@@ -43,6 +46,8 @@ pub struct Hit {
     pub(crate) cut: Cut,
     /// How it came, if it was by a URL of `return_url`.
     pass: Option<Box<Pass>>,
+    /// It carries a token of its session: it comes from a page of ours, wherever it says.
+    pub(crate) proven: bool,
     /// It has been worked on for longer than a session may be idle.
     pub(crate) overtime: bool,
     /// Its page was looked for: if that is not here, it is nowhere.
@@ -58,15 +63,6 @@ enum Fields {
     Urlencoded,
     #[cfg(feature = "multipart")]
     Multipart(Box<Sent>),
-}
-
-/// Where a hit comes from, by what the browser says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Site {
-    /// From a page of this very origin, typed, bookmarked, or from a client that does not say.
-    Same,
-    /// From a page of another origin.
-    Cross,
 }
 
 impl Hit {
@@ -87,6 +83,7 @@ impl Hit {
                 mount: 0,
                 cut: Cut::default(),
                 pass: None,
+                proven: false,
                 overtime: false,
                 told: false,
                 label: None,
@@ -197,22 +194,30 @@ impl Hit {
         self.parts.method.is_safe()
     }
 
-    /// Where the hit comes from, by `Sec-Fetch-Site`, else by comparing `Origin` with [`host`](Self::host).
-    pub fn site(&self) -> Site {
-        let same = match self.signs.site {
-            Some(site) => site == Site::Same,
-            None if self.signs.origin => self.header("origin").is_some_and(|origin| self.is_own(origin)),
-            None => true,
-        };
-        if same { Site::Same } else { Site::Cross }
-    }
-
     /// Takes the client's address, scheme and host from what a trusted peer says.
     pub(crate) fn look_behind(&mut self, proxies: &Proxies) {
         if let Some(forwarded) = proxies.read(&self.via, &self.parts.headers) {
             (self.via.peer, self.via.https) = (forwarded.client, forwarded.https);
+            if !forwarded.prefix.is_empty() {
+                self.put_back(&forwarded.prefix);
+            }
             self.forwarded = Some(Box::new(forwarded));
         }
+    }
+
+    /// Puts back what a proxy has taken off the path's beginning: it leads here through there, and so do links.
+    #[cold]
+    fn put_back(&mut self, prefix: &str) {
+        let (path, rest) = (self.full_path(), self.parts.uri.path_and_query());
+        let bytes = prefix.len() + self.prefix();
+        let whole = rest.filter(|_| path.starts_with('/')).map(|rest| [prefix, rest.as_str()].concat());
+        let whole = whole.filter(|_| u16::try_from(bytes).is_ok()).and_then(|whole| whole.parse().ok());
+        let mut uri = std::mem::take(&mut self.parts.uri).into_parts();
+        if let Some(whole) = whole {
+            uri.path_and_query = Some(whole);
+            self.via = self.via.below(bytes);
+        }
+        self.parts.uri = http::Uri::from_parts(uri).expect("it was one, and has the same parts");
     }
 
     /// What proxies say of who it is does not fit together.
@@ -229,7 +234,8 @@ impl Hit {
     pub(crate) fn asked_host(&mut self, host: Option<String>) {
         if host.is_some() {
             let Via { peer: client, https, .. } = self.via;
-            self.forwarded = Some(Box::new(Forwarded { client, doubtful: false, https, host }));
+            self.forwarded =
+                Some(Box::new(Forwarded { client, doubtful: false, https, host, prefix: String::new() }));
         }
     }
 
@@ -254,32 +260,6 @@ impl Hit {
 
     pub(crate) fn signs(&self) -> &Signs {
         &self.signs
-    }
-
-    /// The token of the page this hit comes from.
-    ///
-    /// Our tokens need no encoding, so they are looked for as they stand.
-    #[inline]
-    pub(crate) fn token(&self) -> Option<&str> {
-        let token = self.token_and_more()?;
-        let more = signs::any(token.as_bytes(), |byte| byte == b'&');
-        let token = if more { token.split('&').next()? } else { token };
-        let disowned =
-            step::may_be_printed(token) && self.label.is_some_and(|label| step::is_of_another(token, label));
-        (!disowned).then_some(token)
-    }
-
-    /// The same, perhaps with what stands behind it.
-    fn token_and_more(&self) -> Option<&str> {
-        let of_body = match &self.fields {
-            Fields::None => None,
-            Fields::Urlencoded => str::from_utf8(&self.body).ok().and_then(token_and_more),
-            #[cfg(feature = "multipart")]
-            Fields::Multipart(sent) => {
-                sent.fields.iter().find(|(name, _)| name == step::PARAM).map(|(_, value)| &**value)
-            }
-        };
-        of_body.or_else(|| token_and_more(self.query()))
     }
 
     /// The same place as a link of our own, without what others have put into its query.
@@ -349,11 +329,6 @@ impl Hit {
         ["/", self.full_path().trim_start_matches(['/', '\\'])].concat()
     }
 
-    /// It may change something, and does not come from a page of ours.
-    pub(crate) fn is_submit_from_elsewhere(&self) -> bool {
-        !self.is_safe() && self.site() == Site::Cross
-    }
-
     /// What tells a form with files from any other; its body is not kept.
     pub(crate) fn digest(&self) -> Option<u64> {
         match &self.fields {
@@ -393,25 +368,6 @@ impl Hit {
     pub(crate) fn set_sent(&mut self, sent: Sent) {
         self.fields = Fields::Multipart(Box::new(sent));
     }
-
-    #[inline(never)]
-    fn is_own(&self, origin: &str) -> bool {
-        let Some((scheme, authority)) = origin.split_once("://") else { return false };
-        // A page of plain HTTP may have been written by anyone on the line.
-        let as_safe = !self.is_https() || scheme == "https";
-        as_safe && Some(authority) == self.host()
-    }
-}
-
-#[inline]
-fn token_and_more(pairs: &str) -> Option<&str> {
-    if pairs.is_empty() {
-        return None;
-    }
-    // Mostly it stands first: links of ours begin with it.
-    let own = concat!(step::param!(), "=");
-    let first = pairs.strip_prefix(own);
-    first.or_else(|| pairs.split('&').skip(1).find_map(|pair| pair.strip_prefix(own)))
 }
 
 /// What caps count as one address: IPv4 whole, IPv6 by its /64.
@@ -456,21 +412,6 @@ mod tests {
         let all: Vec<_> = hit.params().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(all, ["a=2", "a=3 4", "a=1", "b=ä"]);
         assert_eq!(hit.param("a").as_deref(), Some("2"));
-    }
-
-    #[test]
-    fn a_site_is_told_by_fetch_metadata_else_by_origin() {
-        let site = |name: &str, value: &str| {
-            hit(Request::post("/").header("host", "shop.test:81").header(name, value), "").site()
-        };
-        assert_eq!(site("sec-fetch-site", "same-origin"), Site::Same);
-        assert_eq!(site("sec-fetch-site", "none"), Site::Same);
-        assert_eq!(site("sec-fetch-site", "same-site"), Site::Cross);
-        assert_eq!(site("sec-fetch-site", "cross-site"), Site::Cross);
-        assert_eq!(site("origin", "http://shop.test:81"), Site::Same);
-        assert_eq!(site("origin", "http://shop.test"), Site::Cross);
-        assert_eq!(site("origin", "null"), Site::Cross);
-        assert_eq!(site("x-nothing", "said"), Site::Same);
     }
 
     #[test]

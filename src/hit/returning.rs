@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Hit;
-use crate::mapper::returns::{PARAM, Pass, STATE, WIRE};
+use crate::mapper::returns::{self, PARAM, Pass, STATE};
 use crate::step;
 
 impl Hit {
@@ -15,24 +15,19 @@ impl Hit {
             || self.is_urlencoded() && may_carry(&self.body)
     }
 
-    /// What looks like a capability, and the parameter that it stands in.
+    /// What has the form of a capability, and the parameter that it stands in.
     pub(crate) fn capability(&self) -> Option<(&'static str, Cow<'_, str>)> {
-        let texts = [self.query(), if self.is_urlencoded() { self.form() } else { "" }];
-        let find = |name| texts.iter().find_map(|text| param_in(text, name));
-        let own = find(PARAM).map(|wire| (PARAM, wire));
-        own.or_else(|| Some((STATE, find(STATE).filter(|wire| wire.len() == WIRE)?)))
-    }
-
-    fn form(&self) -> &str {
-        str::from_utf8(&self.body).unwrap_or_default()
+        let texts = [self.query().as_bytes(), if self.is_urlencoded() { &self.body } else { b"" }];
+        let find = |name| texts.iter().find_map(|pairs| capability_in(pairs, name)).map(|wire| (name, wire));
+        find(PARAM).or_else(|| find(STATE))
     }
 
     /// It came by a capability, which nobody sees any more: not the program, no log, no journal.
     pub(crate) fn came_back(&mut self, pass: Pass) {
         if let Some((name, wire)) = self.capability() {
-            let query = without(self.query(), name, &wire);
-            let body = self.is_urlencoded().then(|| without(self.form(), name, &wire));
-            let path = self.full_path();
+            let query = without(self.query().as_bytes(), name, &wire);
+            let body = self.is_urlencoded().then(|| without(&self.body, name, &wire));
+            let (path, query) = (self.full_path(), String::from_utf8_lossy(&query));
             let target = if query.is_empty() { path.to_owned() } else { [path, "?", &query].concat() };
             if let Ok(uri) = target.parse() {
                 self.parts.uri = uri;
@@ -67,14 +62,17 @@ fn may_carry(pairs: &[u8]) -> bool {
         && pairs.iter().enumerate().any(|(at, byte)| *byte == b'=' && names(&pairs[..at]))
 }
 
-/// The first of this name. Other sites may write it in their own way.
-fn param_in<'t>(pairs: &'t str, name: &str) -> Option<Cow<'t, str>> {
-    let mut pairs = form_urlencoded::parse(pairs.as_bytes());
-    pairs.find(|(key, _)| key == name).map(|(_, value)| value)
+/// The first of this name that has the form of one. Other sites may write it in their own way.
+fn capability_in<'t>(pairs: &'t [u8], name: &str) -> Option<Cow<'t, str>> {
+    let of_name = form_urlencoded::parse(pairs).filter(|(key, _)| key == name);
+    of_name.map(|(_, value)| value).find(|value| returns::has_form(value))
 }
 
 /// The pairs as they came, without this one.
-fn without(pairs: &str, name: &str, value: &str) -> String {
-    let others = pairs.split('&').filter(|pair| param_in(pair, name).is_none_or(|other| other != value));
-    others.collect::<Vec<_>>().join("&")
+fn without(pairs: &[u8], name: &str, value: &str) -> Vec<u8> {
+    let is_other = |pair: &&[u8]| {
+        let mut read = form_urlencoded::parse(pair);
+        read.next().is_none_or(|(key, wire)| key != name || wire != value)
+    };
+    pairs.split(|byte| *byte == b'&').filter(is_other).collect::<Vec<_>>().join(&b'&')
 }

@@ -10,33 +10,44 @@ use crate::step;
 
 impl Hit {
     /// Whether a parameter is the program's.
-    pub(crate) fn shows(&self, name: &str) -> bool {
-        name != step::PARAM && Some(name) != self.cut.visitor_param()
+    pub(crate) fn shows(&self, name: &str, value: &str) -> bool {
+        let token = name == step::PARAM && step::has_form(value.as_bytes());
+        !token && Some(name) != self.cut.visitor_param()
     }
 
     /// The pairs of a query or a form that are the program's, as they came.
-    pub(crate) fn shown<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let only = text.strip_prefix(concat!(step::param!(), "="));
-        if only.is_some_and(|token| !token.as_bytes().contains(&b'&')) {
-            return Cow::Borrowed("");
+    pub(crate) fn shown<'t>(&self, pairs: &'t [u8]) -> Cow<'t, [u8]> {
+        let only = pairs.strip_prefix(concat!(step::param!(), "=").as_bytes());
+        if only.is_some_and(step::has_form) {
+            return Cow::Borrowed(b"");
         }
-        let is_shown = |pair: &&str| {
-            let name = form_urlencoded::parse(pair.as_bytes()).next().map(|(name, _)| name);
-            name.is_none_or(|name| self.shows(&name))
+        let is_shown = |pair: &&[u8]| {
+            let mut read = form_urlencoded::parse(pair);
+            read.next().is_none_or(|(name, value)| self.shows(&name, &value))
         };
-        if text.split('&').all(|pair| is_shown(&pair)) {
-            return Cow::Borrowed(text);
+        let each = || pairs.split(|byte| *byte == b'&');
+        if each().all(|pair| is_shown(&pair)) {
+            return Cow::Borrowed(pairs);
         }
-        text.split('&').filter(is_shown).collect::<Vec<_>>().join("&").into()
+        each().filter(is_shown).collect::<Vec<_>>().join(&b'&').into()
+    }
+
+    /// Path and query, without what is not the program's.
+    pub(crate) fn shown_uri(&self) -> String {
+        let path = self.full_path();
+        match &*self.shown(self.query().as_bytes()) {
+            b"" => path.to_owned(),
+            query => [path, "?", &String::from_utf8_lossy(query)].concat(),
+        }
     }
 
     /// The body, of a form without what is not the program's.
     pub(crate) fn shown_body(&self) -> Bytes {
-        let text = if self.is_urlencoded() { str::from_utf8(&self.body).ok() } else { None };
-        match text.map(|text| self.shown(text)) {
-            Some(Cow::Owned(shown)) => shown.into(),
-            Some(Cow::Borrowed("")) => Bytes::new(),
-            _ => self.body.clone(),
+        let shown = if self.is_urlencoded() { self.shown(&self.body) } else { Cow::Borrowed(&*self.body) };
+        match shown {
+            Cow::Owned(shown) => shown.into(),
+            Cow::Borrowed(b"") => Bytes::new(),
+            Cow::Borrowed(_) => self.body.clone(),
         }
     }
 }
@@ -53,14 +64,22 @@ mod tests {
     fn tokens_are_left_out_and_all_else_stays_as_it_came() {
         let (parts, body) = Request::new(Bytes::new()).into_parts();
         let hit = Hit::new(parts, body, Via::default(), Back::nowhere());
+        let token = "0f".repeat(20);
         for (came, shown) in [
             ("", ""),
-            ("_t=1", ""),
-            ("_t=1&a=%20+b", "a=%20+b"),
-            ("a&_t=1&&b=2&%5ft=3", "a&&b=2"),
-            ("_tt=1&a=_t=2&", "_tt=1&a=_t=2&"),
+            ("_t=TOKEN", ""),
+            ("_t=here", ""),
+            ("_t=TOKEN&a=%20+b", "a=%20+b"),
+            ("a&_t=TOKEN&&b=2&%5ft=TOKEN", "a&&b=2"),
+            ("_tt=TOKEN&a=_t=2&", "_tt=TOKEN&a=_t=2&"),
+            // What has another form is a parameter like any.
+            ("_t=1700000000&a=1&_t=TOKEN&_t=", "_t=1700000000&a=1&_t="),
         ] {
-            assert_eq!(hit.shown(came), shown);
+            let came = came.replace("TOKEN", &token);
+            let shown = shown.replace("TOKEN", &token);
+            assert_eq!(hit.shown(came.as_bytes()), shown.as_bytes(), "{came}");
         }
+        let latin = [b"a=\xf6&_t=", token.as_bytes(), b"&\xff"].concat();
+        assert_eq!(*hit.shown(&latin), *b"a=\xf6&\xff", "bytes that are no text change nothing");
     }
 }

@@ -6,6 +6,8 @@
 #[cfg(feature = "multipart")]
 pub(crate) mod arrivals;
 #[cfg(feature = "multipart")]
+mod disposition;
+#[cfg(feature = "multipart")]
 pub(crate) mod multipart;
 #[cfg(feature = "multipart")]
 mod reading;
@@ -16,7 +18,7 @@ pub(crate) mod store;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::body::Body;
@@ -62,6 +64,9 @@ where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let version = head.version;
+    if is_coded(&head.headers) {
+        return Refusal::CODED.answer(&engine, version);
+    }
     #[cfg(feature = "multipart")]
     if multipart::wants(&engine.0, &head, &via) {
         return multipart::receive(engine, head, body, via).await;
@@ -70,6 +75,15 @@ where
         Ok(body) => engine.serve(head, body, via).await,
         Err(refusal) => refusal.answer(&engine, version),
     }
+}
+
+/// Whether a body is compressed, or coded in another way than it says by its type. Nobody undoes that here.
+pub(crate) fn is_coded(headers: &HeaderMap) -> bool {
+    let fields = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut codings = fields.flat_map(|field| field.as_bytes().split(|byte| *byte == b','));
+    codings.any(|coding| {
+        !matches!(coding.trim_ascii(), b"") && !coding.trim_ascii().eq_ignore_ascii_case(b"identity")
+    })
 }
 
 /// The whole body, within its size and time.
@@ -106,18 +120,25 @@ pub(crate) struct Refusal {
 impl Refusal {
     const LARGE: Refusal = Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "What was sent is too large.");
     const BROKEN: Refusal = Refusal::new(StatusCode::BAD_REQUEST, "The request's body could not be read.");
+    pub(crate) const CODED: Refusal = Refusal::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "What was sent is compressed, and cannot be read here.",
+    );
     const SLOW: Refusal = Refusal::new(StatusCode::REQUEST_TIMEOUT, "The request took too long.");
 
     const fn new(status: StatusCode, message: &'static str) -> Refusal {
         Refusal { status, message }
     }
 
-    fn answer(&self, engine: &Engine, version: Version) -> Response<Body> {
+    pub(crate) fn answer(&self, engine: &Engine, version: Version) -> Response<Body> {
         let mut response = engine.refusal(self.status, self.message);
         let headers = response.headers_mut();
         // From HTTP/2 on it is only the stream that ends.
         if version <= Version::HTTP_11 {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if *self == Refusal::CODED {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));

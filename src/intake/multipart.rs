@@ -19,6 +19,7 @@ use siphasher::sip::SipHasher13;
 
 use super::Refusal;
 use super::arrivals::Place;
+use super::disposition::Disposition;
 use super::reading::Reading;
 use super::store::Store;
 use crate::body::Body;
@@ -111,7 +112,8 @@ async fn take<B>(core: &Arc<Core>, hit: &mut Hit, body: B) -> Result<Sent, Refus
 where
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    if hit.is_submit_from_elsewhere() {
+    // A token in the form may prove it: it is judged again when it is there.
+    if hit.is_submit_from_elsewhere() && !hit.hides_origin() {
         return Err(Refusal::new(StatusCode::FORBIDDEN, FROM_ELSEWHERE));
     }
     if hit.is_doubtful() {
@@ -289,8 +291,8 @@ impl<'a> Taking<'a> {
         if self.sent.fields.len() >= limits.params {
             return Err(Refusal::MANY_FIELDS);
         }
-        let name = field.name().unwrap_or_default().to_owned();
-        let file = field.file_name().map(str::to_owned);
+        let said = field.headers().get(header::CONTENT_DISPOSITION);
+        let Disposition { name, file } = Disposition::read(said.map_or(b"", |said| said.as_bytes()));
         if name.len() > NAME || file.as_ref().is_some_and(|file| file.len() > NAME) || head(&field) > HEAD {
             return Err(Refusal::ODD);
         }

@@ -40,7 +40,8 @@ impl Hidden<'_> {
 pub(crate) fn fill(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>, fields: &mut Fields) {
     taken.method = hit.method().as_str().into();
     taken.path = hit.full_path().into();
-    taken.query = shown(hit, hit.query(), hidden, &mut taken.secrets).into_owned();
+    let query = shown(hit, hit.query().as_bytes(), hidden, &mut taken.secrets);
+    taken.query = String::from_utf8_lossy(&query).into_owned();
     taken.body = Blob(body(hit, hidden, &mut taken.secrets));
     #[cfg(feature = "multipart")]
     fill_sent(taken, hit, hidden);
@@ -56,7 +57,7 @@ pub(crate) fn fill(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>, fields: &m
 #[cfg(feature = "multipart")]
 fn fill_sent(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>) {
     if let Some(Sent { fields, files, .. }) = hit.sent() {
-        let pairs = fields.iter().filter(|(name, _)| hit.shows(name));
+        let pairs = fields.iter().filter(|(name, value)| hit.shows(name, value));
         let shown = pairs.map(|(name, value)| {
             let secret = hidden.is_secret(name, value);
             if secret {
@@ -105,20 +106,20 @@ pub(crate) fn again(taken: &Taken, played: &Played, mount: &str) -> Box<Hit> {
 }
 
 /// Pairs of a query or a body, as they came, without what is not the program's and without secrets.
-fn shown<'t>(hit: &Hit, text: &'t str, hidden: &Hidden<'_>, secrets: &mut Vec<String>) -> Cow<'t, str> {
-    let shown = hit.shown(text);
-    if form_urlencoded::parse(shown.as_bytes()).all(|(name, value)| !hidden.is_secret(&name, &value)) {
+fn shown<'t>(hit: &Hit, pairs: &'t [u8], hidden: &Hidden<'_>, secrets: &mut Vec<String>) -> Cow<'t, [u8]> {
+    let shown = hit.shown(pairs);
+    if form_urlencoded::parse(&shown).all(|(name, value)| !hidden.is_secret(&name, &value)) {
         return shown;
     }
     let mut kept = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in form_urlencoded::parse(shown.as_bytes()) {
+    for (name, value) in form_urlencoded::parse(&shown) {
         let secret = hidden.is_secret(&name, &value);
         if secret {
             secrets.push(name.clone().into_owned());
         }
         kept.append_pair(&name, if secret { SECRET } else { &value });
     }
-    kept.finish().into()
+    kept.finish().into_bytes().into()
 }
 
 fn body(hit: &Hit, hidden: &Hidden<'_>, secrets: &mut Vec<String>) -> Vec<u8> {
@@ -127,10 +128,7 @@ fn body(hit: &Hit, hidden: &Hidden<'_>, secrets: &mut Vec<String>) -> Vec<u8> {
         return Vec::new();
     }
     if hit.is_urlencoded() {
-        return match str::from_utf8(body) {
-            Ok(text) => shown(hit, text, hidden, secrets).into_owned().into_bytes(),
-            Err(_) => body.to_vec(),
-        };
+        return shown(hit, body, hidden, secrets).into_owned();
     }
     if let Ok(mut json) = serde_json::from_slice(body)
         && blank(&mut json, "", hidden, secrets)

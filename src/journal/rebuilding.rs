@@ -17,14 +17,12 @@ use crate::mapper::reap::seconds;
 use crate::page::Notice;
 use crate::session::Session;
 use crate::session::table::Full;
+use crate::step::ANEW;
 
 /// Processes that may die while they rebuild a session; then nobody tries any more.
 const DEATHS: u32 = 2;
 /// Times that a hit asks again for a session that is just leaving or coming.
 const TRIES: usize = 100;
-
-/// The token of the link that leads on from a session that could not be rebuilt: who comes without it is told first.
-const ANEW: &str = "anew";
 
 const UNREACHABLE: &str = "Where you were cannot be looked up at the moment.";
 const CROWDED: &str = "Too many visitors come back at once.";
@@ -93,7 +91,7 @@ impl Core {
             return self.expire(recall.hit);
         }
         let Recall { flow, label, mut hit, .. } = recall;
-        if hit.token() == Some(ANEW) {
+        if hit.token().as_deref() == Some(ANEW) {
             hit.begin_anew(None);
         } else if place.lost {
             return self.tell_lost(hit);

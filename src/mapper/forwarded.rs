@@ -1,5 +1,5 @@
-//! What proxies say of the requests they pass on: `Forwarded` (RFC 7239), else `X-Forwarded-For`, `-Proto` and `-Host`,
-//! from peers that [`Server::trust_proxies`](crate::Server::trust_proxies) names and from no others.
+//! What proxies say of the requests they pass on: `Forwarded` (RFC 7239), else `X-Forwarded-For`, `-Proto` and `-Host`, and
+//! `X-Forwarded-Prefix`, for which there is no other way to say it; from peers that [`Server::trust_proxies`](crate::Server::trust_proxies) names and from no others.
 //!
 //! A list is read from the right, where the nearest proxy wrote, up to the first address that is no proxy's; by bytes,
 //! not as text. What a client has put in front, however odd, is never reached.
@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::{HeaderMap, header};
 
 use super::network::Network;
+use super::prefix;
 use crate::error::Error;
 use crate::hit::Via;
 
@@ -42,6 +43,8 @@ pub(crate) struct Forwarded {
     pub(crate) doubtful: bool,
     pub(crate) https: bool,
     pub(crate) host: Option<String>,
+    /// What proxies have taken off the path's beginning; empty where they took nothing.
+    pub(crate) prefix: String,
 }
 
 impl Proxies {
@@ -83,6 +86,7 @@ impl Proxies {
             doubtful,
             https: scheme.unwrap_or(via.is_https()),
             host: host.filter(|host| is_host(host)).map(Cow::into_owned),
+            prefix: prefix::joined(list(headers, prefix::FIELD).take(hop + 1)),
         })
     }
 
@@ -385,6 +389,16 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_is_what_trusted_proxies_took_off_and_nobody_else() {
+        let prefix = |fields: &[(&str, &str)]| read(fields).prefix;
+        let chain = (prefix::FIELD, "/outer, /inner");
+        assert_eq!(prefix(&[(FOR, "192.0.2.1, 10.0.0.2"), chain]), "/outer/inner");
+        assert_eq!(prefix(&[(FOR, "192.0.2.1"), chain]), "/inner", "the other is the client's own");
+        assert_eq!(prefix(&[(prefix::FIELD, "/evil"), (prefix::FIELD, "/app")]), "/app");
+        assert_eq!(prefix(&[("forwarded", "for=192.0.2.1"), (prefix::FIELD, "/app")]), "/app");
+    }
+
+    #[test]
     fn forwarded_wins_where_it_says_something() {
         let both = [("forwarded", "for=192.0.2.1"), (FOR, "192.0.2.2"), (PROTO, "https"), (HOST, "a.test")];
         let read_both = read(&both);
@@ -434,11 +448,11 @@ mod tests {
         #[test]
         fn whatever_comes_is_read(
             fields in proptest::collection::vec(
-                (0..4usize, "[ -~\u{e4}\t]{0,40}|(for=|\"|\\\\|;|,|=|\\[|\\]|:|10\\.0\\.0\\.2|::1|proto|host){0,12}"), 0..6
+                (0..5usize, "[ -~\u{e4}\t]{0,40}|(for=|\"|\\\\|;|,|=|\\[|\\]|:|10\\.0\\.0\\.2|::1|proto|host){0,12}"), 0..6
             ),
             peer in any::<std::net::IpAddr>(),
         ) {
-            let names = ["forwarded", FOR, PROTO, HOST];
+            let names = ["forwarded", FOR, PROTO, HOST, prefix::FIELD];
             let fields: Vec<_> = fields.iter().map(|(name, value)| (names[*name], value.as_bytes())).collect();
             let (headers, peer) = (headers(&fields), SocketAddr::new(peer, 1));
             let some = proxies(&["10.0.0.0/8", "::1"]);

@@ -61,13 +61,31 @@ pub(crate) fn forwarded(bytes: &[u8]) {
     let said = read(&headers);
     let graphic = |host: &String| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic());
     assert!(said.host.as_ref().is_none_or(graphic), "{said:?}");
+    assert!(said.prefix.is_empty() || is_way_in(&said.prefix), "{said:?}");
     if headers.is_empty() {
-        assert_eq!(said, Forwarded { client: Some(proxy), doubtful: false, https: false, host: None });
+        assert_eq!(
+            said,
+            Forwarded {
+                client: Some(proxy),
+                doubtful: false,
+                https: false,
+                host: None,
+                prefix: String::new()
+            }
+        );
     }
     if !proxies.trusts(said.client.expect("somebody").ip()) {
         what_stands_before_the_client_changes_nothing(&headers, &said, &read);
     }
     what_the_proxy_writes_last_counts(&headers, &read);
+}
+
+/// Whether links may begin with it: they stay on this host.
+fn is_way_in(prefix: &str) -> bool {
+    prefix.starts_with('/')
+        && !prefix.ends_with('/')
+        && !prefix.contains("//")
+        && !prefix.contains(['\\', '?', '#', '"', '<'])
 }
 
 /// Beginnings of lists as clients may send them.

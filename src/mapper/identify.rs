@@ -118,7 +118,7 @@ impl<'h> Identity<'h> {
     }
 
     /// The visitor is whom this query or form parameter names: for browsers without cookies. Whoever sees the URL
-    /// can take the session over; pages are sent with `Referrer-Policy: no-referrer`.
+    /// can take the session over; pages are sent with `Referrer-Policy: same-origin`.
     pub fn param(&mut self, hit: &'h Hit, name: &str) {
         if let Some(value) = hit.param(name) {
             self.claim(match value {

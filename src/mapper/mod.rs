@@ -10,6 +10,7 @@ pub(crate) mod fuzz;
 pub(crate) mod identify;
 pub(crate) mod key;
 pub(crate) mod network;
+mod prefix;
 pub(crate) mod purpose;
 pub(crate) mod reap;
 pub(crate) mod returns;
@@ -17,12 +18,12 @@ pub(crate) mod rotate;
 
 use std::sync::Arc;
 
-use http::{HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 
 use crate::engine::Core;
 use crate::hit::{Hit, address_block};
 use crate::journal::rebuilding::Recall;
-use crate::page::Notice;
+use crate::page::{Notice, TO_US_ALONE};
 use crate::session::drive::Refused;
 use crate::session::table::{Found, Full};
 use crate::session::{Session, Way};
@@ -55,7 +56,7 @@ impl Core {
             let Some(other) = self.map_return(flow, hit) else { return };
             hit = other;
         }
-        if hit.is_submit_from_elsewhere() {
+        if hit.is_submit_from_elsewhere() && !hit.may_be_proven() {
             return self.refuse(hit, StatusCode::FORBIDDEN, FROM_ELSEWHERE);
         }
         let purpose = self.flow(flow).purpose_of(&hit);
@@ -66,7 +67,7 @@ impl Core {
         let mut identity = Identity::new(self.cookie.name(hit.is_https()));
         self.flow(flow).identify(&hit, &mut identity);
         let label = identity.session_label(self.flow(flow).label);
-        let crawls = purpose == Purpose::Crawl;
+        let crawls = purpose == Purpose::Crawl && !self.brings_an_id(&identity);
         let whose = if crawls { Whose::Nobody } else { self.whose(&identity, label, &hit) };
         (hit.cut, hit.label) = (identity.into_cut(), Some(label));
         match whose {
@@ -78,6 +79,12 @@ impl Core {
             Whose::Visitor(visitor) => self.start(Some(visitor), flow, label, hit),
             Whose::Nobody => self.start(None, flow, label, hit),
         }
+    }
+
+    /// Whether somebody brings an id that we made. Crawlers are told none: who has one is called like a crawler, and no more.
+    #[cold]
+    fn brings_an_id(&self, identity: &Identity<'_>) -> bool {
+        identity.name().is_none() && identity.claims().any(|claim| self.keys.verify(claim).is_some())
     }
 
     /// The visitor whom a hit proves to be, for hits whose body is still to come. Resumes and prolongs nothing.
@@ -142,11 +149,22 @@ impl Core {
 
     pub(crate) fn deliver(self: &Arc<Self>, session: &Arc<Session>, mut hit: Box<Hit>) {
         self.carry_visitor(session.visitor(), &mut hit);
+        if hit.is_submit_from_elsewhere() && !self.prove(session, &mut hit) {
+            return self.refuse(hit, StatusCode::FORBIDDEN, FROM_ELSEWHERE);
+        }
         match session.attend(session.send(crate::session::queue::Message::Hit(hit))) {
             None => {}
             Some(Refused::Full(hit)) => self.busy(hit, "Your last requests are still being worked on."),
             Some(Refused::Closed(hit)) => self.deliver_late(session, hit),
         }
+    }
+
+    /// Whether a form whose page hid its origin is one of this session's: only such a page has a token of it.
+    #[cold]
+    fn prove(&self, session: &Session, hit: &mut Hit) -> bool {
+        let opens = |wire: &str| self.seal.open(session.serial, wire).is_some();
+        hit.proven = hit.hides_origin() && hit.token().is_some_and(|wire| opens(&wire));
+        hit.proven
     }
 
     /// A hit for a session that takes no more: its tombstone answers, or a new session does.
@@ -187,6 +205,9 @@ impl Core {
         label: u64,
         mut hit: Box<Hit>,
     ) {
+        if hit.is_submit_from_elsewhere() {
+            return self.refuse(hit, StatusCode::FORBIDDEN, FROM_ELSEWHERE);
+        }
         let address = self.counted_as(&hit);
         if !self.addresses.count(address, self.limits.newborns_per_address) {
             return self.busy(hit, "Too many new visitors come from your network.");
@@ -200,13 +221,19 @@ impl Core {
         if address.is_some() {
             session.queue.lock().extra().address = address;
         }
-        match self.table.admit(&session, &self.limits) {
+        self.let_begin(&session, flow);
+    }
+
+    /// Lets a session that was made take its place among those that are there.
+    #[inline]
+    fn let_begin(self: &Arc<Self>, session: &Arc<Session>, flow: u16) {
+        match self.table.admit(session, &self.limits) {
             Ok(None) => {
                 session.begin(flow, Way::Ordinary);
                 self.shed_newborns();
             }
-            Ok(Some(other)) => self.deliver(&other, self.take_back(&session)),
-            Err(full) => self.busy(self.take_back(&session), full.reason()),
+            Ok(Some(other)) => self.deliver(&other, self.take_back(session)),
+            Err(full) => self.busy(self.take_back(session), full.reason()),
         }
     }
 
@@ -259,7 +286,7 @@ impl Core {
     #[cold]
     fn carry_in_url(&self, visitor: VisitorId, hit: &mut Hit) {
         hit.cut.carry_visitor(self.keys.sign(visitor));
-        hit.reply.rare().headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        hit.reply.rare().headers.insert(header::REFERRER_POLICY, TO_US_ALONE);
     }
 
     /// The page that the last submit of a session made, if it is still kept.

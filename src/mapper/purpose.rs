@@ -12,7 +12,8 @@ use crate::hit::Hit;
 pub enum Purpose {
     /// A person, or a program on their behalf: goes to its session.
     Visit,
-    /// A known crawler: gets the first page of a session that is not kept.
+    /// A known crawler: gets the first page of a session that is not kept. Who brings an id that this server has given them
+    /// is none, and their hit is a visit.
     Crawl,
     /// Only the head: status and headers of an empty page.
     Head,

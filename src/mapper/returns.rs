@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::hash::Hasher;
 use std::sync::{Arc, Mutex, Weak};
 
-use http::HeaderValue;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::key::{VisitorId, derive, random};
@@ -27,10 +26,12 @@ use crate::step::{Answered, HERE};
 pub(crate) const PARAM: &str = "_r";
 /// The parameter that carries one where the other site wants the URL to be always the same.
 pub(crate) const STATE: &str = "state";
-/// Characters of a capability: session (8), step (4) and tag (16) in hexadecimal.
+/// Characters of a capability: session (8), step (4) and tag (16), in hexadecimal.
 pub(crate) const WIRE: usize = 56;
 
 const PLACE: usize = 12;
+/// In a step: it is for people alone, who press a button. No session has so many steps.
+const BY_BUTTON: u32 = 1 << 31;
 /// Sessions that are noted before it is looked which of them are gone.
 const FEW: usize = 64;
 
@@ -44,6 +45,20 @@ pub(crate) struct Pass {
     pub(crate) answer: Answered,
     /// It brought what names the session's visitor.
     pub(crate) own: bool,
+}
+
+/// Whether a parameter has the form of a capability.
+pub(crate) fn has_form(wire: &str) -> bool {
+    wire.len() == WIRE && wire.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// What a capability of ours says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Capability {
+    pub(crate) serial: u64,
+    pub(crate) step: u32,
+    /// To open its URL shows a button, and only that resumes the step.
+    pub(crate) by_button: bool,
 }
 
 /// Makes and opens capabilities, and finds the sessions that asked for one.
@@ -73,7 +88,9 @@ impl Returns {
     }
 
     /// The capability of a session's step.
-    pub(crate) fn seal(&self, serial: u64, step: u32) -> String {
+    pub(crate) fn seal(&self, capability: Capability) -> String {
+        let Capability { serial, step, by_button } = capability;
+        let step = if by_button { step | BY_BUTTON } else { step };
         let mut bytes = [0; WIRE / 2];
         bytes[..8].copy_from_slice(&serial.to_le_bytes());
         bytes[8..PLACE].copy_from_slice(&step.to_le_bytes());
@@ -83,8 +100,8 @@ impl Returns {
         const_hex::encode(bytes)
     }
 
-    /// Session and step, if we made it.
-    pub(crate) fn open(&self, wire: &str) -> Option<(u64, u32)> {
+    /// What it says, if we made it.
+    pub(crate) fn open(&self, wire: &str) -> Option<Capability> {
         let mut bytes = [0; WIRE / 2];
         const_hex::decode_to_slice(wire, &mut bytes).ok()?;
         let (place, tag) = bytes.split_at_mut(PLACE);
@@ -97,7 +114,8 @@ impl Returns {
         }
         let (serial, step) = place.split_at(8);
         let serial = u64::from_le_bytes(serial.try_into().expect("split at 8"));
-        Some((serial, u32::from_le_bytes(step.try_into().expect("12 - 8 is 4"))))
+        let step = u32::from_le_bytes(step.try_into().expect("12 - 8 is 4"));
+        Some(Capability { serial, step: step & !BY_BUTTON, by_button: step & BY_BUTTON != 0 })
     }
 
     /// Masks a place, or shows it again.
@@ -126,7 +144,7 @@ impl Returns {
     }
 
     /// What a hit carries: a capability of ours, or with `Some(None)` what only looks like one.
-    fn read(&self, hit: &Hit) -> Option<Option<(u64, u32)>> {
+    fn read(&self, hit: &Hit) -> Option<Option<Capability>> {
         let (name, wire) = hit.capability()?;
         let opened = self.open(&wire);
         // What `state` is otherwise is the program's.
@@ -137,18 +155,30 @@ impl Returns {
 impl Core {
     /// Brings a hit to the session whose capability it carries. A hit that carries none comes back.
     #[cold]
-    pub(super) fn map_return(self: &Arc<Self>, flow: u16, mut hit: Box<Hit>) -> Option<Box<Hit>> {
-        match self.flow(flow).purpose_of(&hit) {
-            Purpose::Visit => {}
-            Purpose::Crawl if self.returns.read(&hit).is_some() => return self.give_up_return(hit),
-            _ => return Some(hit),
+    pub(super) fn map_return(self: &Arc<Self>, flow: u16, hit: Box<Hit>) -> Option<Box<Hit>> {
+        let purpose = self.flow(flow).purpose_of(&hit);
+        if !matches!(purpose, Purpose::Visit | Purpose::Crawl) {
+            return Some(hit);
         }
-        if hit.pass().is_none() {
-            let (serial, step) = match self.returns.read(&hit) {
-                Some(Some(place)) => place,
-                Some(None) => return self.give_up_return(hit),
-                None => return Some(hit),
-            };
+        let capability = match self.returns.read(&hit) {
+            _ if hit.pass().is_some() => None,
+            None => return Some(hit),
+            Some(read) => read,
+        };
+        let crawls = || purpose == Purpose::Crawl && !self.brings_an_id(&self.identity_of(flow, &hit));
+        match capability {
+            Some(capability) if capability.by_button && hit.is_safe() => self.show_button(hit),
+            // It only looks like one of ours.
+            None if hit.pass().is_none() => self.expire(hit),
+            _ if crawls() => self.expire(hit),
+            capability => self.bring_back(flow, capability, hit),
+        }
+        None
+    }
+
+    /// Brings a hit to the session that its capability names, now or when it was mapped before.
+    fn bring_back(self: &Arc<Self>, flow: u16, capability: Option<Capability>, mut hit: Box<Hit>) {
+        if let Some(Capability { serial, step, .. }) = capability {
             let answer = self.seal.answer_in_full(&hit);
             hit.came_back(Pass { serial, step, answer, own: false });
         }
@@ -157,25 +187,34 @@ impl Core {
         let session = self.returns.session(pass.serial);
         match session.filter(|session| session.visitor() != VisitorId::NOBODY) {
             // Its links would carry the visitor's id.
-            _ if hit.cut.visitor_param().is_some() => return self.give_up_return(hit),
-            Some(session) if session.talk(|talk| talk.flow) != flow => return self.give_up_return(hit),
+            _ if hit.cut.visitor_param().is_some() => self.expire(hit),
+            Some(session) if session.talk(|talk| talk.flow) != flow => self.expire(hit),
             Some(session) => self.deliver_return(&session, &ids, label, hit),
             None if self.journal.is_some() => self.recall(Recall { ids, known: None, flow, label, hit }),
-            None => return self.give_up_return(hit),
+            None => self.expire(hit),
         }
-        None
     }
 
-    /// What the hit carries opens nothing, or nothing any more.
-    fn give_up_return(&self, hit: Box<Hit>) -> Option<Box<Hit>> {
-        self.expire(hit);
-        None
+    /// Whoever opens the URL sees a button, which sends the same by POST. Programs that follow links press none; whether it
+    /// still opens anything nobody is told before.
+    #[cold]
+    fn show_button(&self, mut hit: Box<Hit>) {
+        hit.reply.returned = true;
+        hit.reply.out = self.pages.button_page(Notice::ByButton).into_string();
+        self.guard(&mut hit.reply.rare().headers);
+        self.finish(hit);
+    }
+
+    /// Whose a hit says it is.
+    fn identity_of<'h>(&'h self, flow: u16, hit: &'h Hit) -> Identity<'h> {
+        let mut identity = Identity::new(self.cookie.name(hit.is_https()));
+        self.flow(flow).identify(hit, &mut identity);
+        identity
     }
 
     /// The ids that a hit proves, and the label of the session that it would belong to.
     fn claims_of(&self, flow: u16, hit: &mut Box<Hit>) -> (Vec<VisitorId>, u64) {
-        let mut identity = Identity::new(self.cookie.name(hit.is_https()));
-        self.flow(flow).identify(hit, &mut identity);
+        let identity = self.identity_of(flow, hit);
         let label = identity.session_label(self.flow(flow).label);
         let named = identity.name().map(|name| self.keys.name(name));
         let ids = match named {
@@ -242,20 +281,25 @@ impl Core {
     }
 }
 
-/// What the answer to a return says: its URL is told to nobody.
-pub(crate) const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::step::Seal;
 
+    fn of_step(step: u32) -> Capability {
+        Capability { serial: 1, step, by_button: false }
+    }
+
     #[test]
     fn a_capability_comes_back_as_it_went_and_no_other_does() {
         let returns = Returns::new(Some(&[7; 32]));
-        let wire = returns.seal(0x3c_0000_0007, 5);
-        assert_eq!((wire.len(), returns.open(&wire)), (WIRE, Some((0x3c_0000_0007, 5))));
-        assert_eq!(wire, Returns::new(Some(&[7; 32])).seal(0x3c_0000_0007, 5), "by the same secret the same");
+        let capability = Capability { serial: 0x3c_0000_0007, step: 5, by_button: false };
+        let wire = returns.seal(capability);
+        assert_eq!((wire.len(), returns.open(&wire)), (WIRE, Some(capability)));
+        assert_eq!(wire, Returns::new(Some(&[7; 32])).seal(capability), "by the same secret the same");
+        let pressed = Capability { by_button: true, ..capability };
+        let other = returns.seal(pressed);
+        assert_eq!((other != wire, returns.open(&other)), (true, Some(pressed)));
         for at in 0..WIRE {
             let mut forged = wire.clone().into_bytes();
             forged[at] = if forged[at] == b'0' { b'1' } else { b'0' };
@@ -269,7 +313,7 @@ mod tests {
     #[test]
     fn a_capability_tells_nothing_of_session_and_step() {
         let returns = Returns::new(None);
-        let wires: Vec<_> = (0..100).map(|step| returns.seal(1, step)).collect();
+        let wires: Vec<_> = (0..100).map(|step| returns.seal(of_step(step))).collect();
         assert!(wires.iter().all(|wire| !wire.contains("00000000")), "no number shows through");
         let first: std::collections::HashSet<_> = wires.iter().map(|wire| &wire[..16]).collect();
         assert_eq!(first.len(), 100, "the same session looks different each time");
@@ -279,7 +323,7 @@ mod tests {
     fn a_capability_is_no_token_and_a_token_no_capability() {
         let (secret, mut token) = ([7; 32], String::new());
         let (seal, returns) = (Seal::of(&secret), Returns::new(Some(&secret)));
-        assert!(seal.open(1, &returns.seal(1, 2)).is_none());
+        assert!(seal.open(1, &returns.seal(of_step(2))).is_none());
         // A value as long as it takes.
         for length in 0..24 {
             token.clear();

@@ -19,8 +19,7 @@ pub(crate) use answer::{Back, Call, Outcome, Ready};
 pub(crate) use forms::Forms;
 
 use crate::body::Body;
-use crate::mapper::returns::NO_REFERRER;
-use crate::page::{Frames, Notice};
+use crate::page::{Frames, Notice, TO_US_ALONE};
 
 /// Chunks that wait for a slow client before `flush` waits too.
 const CHUNKS: usize = 4;
@@ -387,7 +386,7 @@ impl Reply {
             }
         }
         if self.returned {
-            headers.insert(header::REFERRER_POLICY, NO_REFERRER);
+            headers.insert(header::REFERRER_POLICY, TO_US_ALONE);
         }
     }
 }

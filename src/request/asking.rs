@@ -231,7 +231,7 @@ impl<'a> Next<'a> {
                 }
             }
             Verdict::Notice(notice) => {
-                let onward = (notice == Notice::FromElsewhere).then(|| hit.own_link());
+                let onward = (notice == Notice::FromElsewhere).then(|| way_on(&session, &hit, standing));
                 self.notify(hit, notice, onward.as_deref());
             }
         }
@@ -250,6 +250,18 @@ impl<'a> Next<'a> {
     }
 }
 
+/// The link that leads on from a page of another site. Where it is not known that there is one, the link itself has to say
+/// that it is ours: a browser that does not tell where the visitor comes from does not tell it of this link either.
+#[cold]
+fn way_on(session: &Session, hit: &Hit, standing: &Standing) -> String {
+    if !hit.is_from_nowhere() {
+        return hit.own_link();
+    }
+    let (place, mut token) = ((session.serial, standing.step, session.old_bits()), String::new());
+    session.core.seal.seal_form(place, 0, session.label, &mut token);
+    hit.own_link_to(&token)
+}
+
 /// What a hit means to a page that was printed.
 enum Verdict {
     Take(Answered),
@@ -260,17 +272,20 @@ enum Verdict {
 }
 
 fn on_printed(session: &Session, hit: &Hit, standing: &Standing) -> Verdict {
-    // Whatever a link on another site says, the visitor did not say it.
+    // Whatever a link on another site says, the visitor did not say it, and a site may hide that it has led here.
     let take = |answer| match hit.site() {
         Site::Same => Verdict::Take(answer),
         Site::Cross => Verdict::Notice(Notice::FromElsewhere),
     };
-    let Some(wire) = hit.token() else { return take(Answered::NONE) };
-    if wire == HERE {
+    let Some(wire) = hit.token() else {
+        let nowhere = hit.is_from_nowhere();
+        return if nowhere { Verdict::Notice(Notice::FromElsewhere) } else { take(Answered::NONE) };
+    };
+    if *wire == *HERE {
         return Verdict::Repeat;
     }
     let seal = &session.core.seal;
-    let Some(token) = seal.open(session.serial, wire) else {
+    let Some(token) = seal.open(session.serial, &wire) else {
         return Verdict::Notice(Notice::OutdatedPrinted);
     };
     let answer = seal.answer(hit, &token);

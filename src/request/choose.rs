@@ -453,8 +453,8 @@ fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, standing: &Standing) -> 
     }
     let Some(wire) = hit.token() else { return Verdict::Redraw(None) };
     let seal = &session.core.seal;
-    let Some(token) = seal.open(session.serial, wire) else {
-        return Verdict::Redraw((wire != HERE).then_some(Notice::Outdated));
+    let Some(token) = seal.open(session.serial, &wire) else {
+        return Verdict::Redraw((*wire != *HERE).then_some(Notice::Outdated));
     };
     let answer = seal.answer(hit, &token);
     // A form that was printed is none of the page that is chosen on, and neither is what is in a part.

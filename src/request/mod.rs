@@ -15,6 +15,7 @@ pub(crate) mod file;
 mod form;
 mod in_hand;
 mod json;
+mod location;
 mod params;
 mod parts;
 mod printed;
@@ -110,6 +111,29 @@ impl Request {
         self.hit(|hit| hit.mount_path().to_owned())
     }
 
+    /// What leads to this server's own paths: empty, or `/app` where a [trusted proxy](crate::Server::trust_proxies) says
+    /// by `X-Forwarded-Prefix` that it has taken that off, or where the server is mounted in another one.
+    /// [`mount`](Self::mount) begins with it. Links to other flows of the server do, too.
+    ///
+    /// ```
+    /// use continuity::prelude::*;
+    ///
+    /// async fn index(mut req: Request) -> Result<()> {
+    ///     req.print(html! { a href={ (req.prefix()) "/chat" } { "To the chat" } });
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # #[cfg(feature = "test")] {
+    /// # use continuity::test::Browser;
+    /// let mut browser = Browser::of(Server::new(index).trust_proxies(["127.0.0.1"]));
+    /// browser.header("x-forwarded-prefix", "/app");
+    /// assert_eq!(browser.get("/").await.href("To the chat"), "/app/chat");
+    /// # } }
+    /// ```
+    pub fn prefix(&self) -> String {
+        self.hit(|hit| hit.full_path()[..hit.prefix()].to_owned())
+    }
+
     /// The first header field of this name, if it is text. What proxies add (`X-Forwarded-For`) is shown as it came, from
     /// whomever: [`peer`](Self::peer) and [`is_https`](Self::is_https) are what to rely on.
     pub fn header(&self, name: &str) -> Option<String> {
@@ -129,10 +153,7 @@ impl Request {
 
     /// The path and query as they came, without what is not yours: the token, and what names the visitor.
     pub fn uri(&self) -> String {
-        self.hit(|hit| match &*hit.shown(hit.query()) {
-            "" => hit.full_path().to_owned(),
-            query => [hit.full_path(), "?", query].concat(),
-        })
+        self.hit(Hit::shown_uri)
     }
 
     /// The protocol's version.

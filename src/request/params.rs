@@ -45,7 +45,7 @@ impl Request {
 /// The parameters that are the program's: not the token, not the visitor's id.
 fn visible(hit: &Hit) -> impl Iterator<Item = (String, String)> {
     hit.params()
-        .filter(|(name, _)| hit.shows(name))
+        .filter(|(name, value)| hit.shows(name, value))
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
 }
 

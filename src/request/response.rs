@@ -5,7 +5,7 @@ use http::StatusCode;
 use http::header::{self, HeaderName, HeaderValue};
 use maud::Render;
 
-use super::{Request, parts, printed};
+use super::{Request, location, parts, printed};
 use crate::error::Error;
 use crate::hit::Hit;
 use crate::journal::inside::Inside;
@@ -98,6 +98,7 @@ impl Request {
         let value =
             value.map_err(|error| Error::caused(format!("set_header: the value of `{field}`"), error))?;
         self.before_head("set_header")?;
+        let value = if field == header::LOCATION { encoded(&value) } else { value };
         if field == header::CONTENT_TYPE {
             self.reply(|hit| hit.reply.rare().content_type = Some(value));
         } else {
@@ -119,7 +120,27 @@ impl Request {
         Ok(self)
     }
 
-    /// Sends the browser to another page of this server (303): a path that begins with one `/`, or a query.
+    /// Sends the browser to another page of this server (303): a path that begins with one `/`, or a query. What cannot
+    /// stand in a URL is encoded, like the blank in `"/a b"`; what is encoded already stays as it is.
+    ///
+    /// ```
+    /// use continuity::prelude::*;
+    ///
+    /// async fn search(mut req: Request) -> Result<()> {
+    ///     req.redirect("/books/Jane Austen?sort=née")?;
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # #[cfg(feature = "test")] {
+    /// # use continuity::test::Browser;
+    /// # async fn book(mut req: Request) -> Result<()> { req.print(req.uri()); Ok(()) }
+    /// # let mut browser = Browser::of(Server::new(search).mount("/books", book));
+    /// # browser.get("/").await.shows("/books/Jane%20Austen?sort=n%C3%A9e");
+    /// # } }
+    /// ```
+    ///
+    /// A part of a path or a value that may hold any sign (`/`, `?`, `&`, `%`) has to be encoded before: nothing tells it from
+    /// the URL's own.
     ///
     /// The browser's next hit is the next [`next`](Self::next)'s. Other hosts are refused: see
     /// [`leave_for`](Self::leave_for).
@@ -134,16 +155,12 @@ impl Request {
         self.send_to(to)
     }
 
-    /// Sends the browser to another site (303): an absolute `http` or `https` URL. To let it come back, see
-    /// [`return_url`](Self::return_url).
+    /// Sends the browser to another site (303): an absolute `http` or `https` URL, encoded as by
+    /// [`redirect`](Self::redirect). To let it come back, see [`return_url`](Self::return_url).
     ///
     /// Never take the URL from what visitors send: whoever made the link would choose where your visitors end up.
     pub fn leave_for(&mut self, url: &str) -> Result<&mut Self, Error> {
-        let parsed = url.parse::<http::Uri>().ok();
-        let web = parsed.filter(|url| matches!(url.scheme_str(), Some("http" | "https")));
-        let host = web.as_ref().and_then(|url| url.authority()).map(|authority| authority.as_str());
-        // What stands before an `@` is there to be taken for the host.
-        if host.is_none_or(|host| host.contains('@')) || url.contains('\\') {
+        if !location::is_of_a_site(url) {
             return Err(Error::new(format!(
                 "leave_for: {url:?} is no address of another site, like \"https://pay.example/7\"; `redirect` stays here"
             )));
@@ -183,6 +200,13 @@ impl Request {
             }
         });
     }
+}
+
+/// A URL as it can stand in a head.
+#[cold]
+fn encoded(url: &HeaderValue) -> HeaderValue {
+    let url = location::written(&String::from_utf8_lossy(url.as_bytes()));
+    HeaderValue::try_from(url).expect("all that it has is graphic")
 }
 
 /// Adds to the response in hand, or to the next one.

@@ -12,7 +12,7 @@ use super::choose::{ByValue, Choose, Open};
 use super::in_hand::InHand;
 use crate::error::Error;
 use crate::hit::Hit;
-use crate::mapper::returns::PARAM;
+use crate::mapper::returns::{Capability, PARAM};
 use crate::session::{Session, Way};
 use crate::step::{Answered, OldPages, RETURN};
 
@@ -58,6 +58,45 @@ impl Request {
     /// # } }
     /// ```
     pub fn return_url(&self) -> Result<String, Error> {
+        self.url_back("return_url", false)
+    }
+
+    /// Like [`return_url`](Self::return_url), for a link in a mail or a message. To open it shows a page with a button, and
+    /// only the button resumes the step.
+    ///
+    /// Programs that look for harm in mails, and those that show a preview of a message, open all links as a browser does,
+    /// often before the person who was written to. They press no buttons. The page is our own: [`Pages::notice`] with
+    /// [`Notice::ByButton`] says what stands on it.
+    ///
+    /// [`Pages::notice`]: crate::Pages::notice
+    /// [`Notice::ByButton`]: crate::Notice::ByButton
+    ///
+    /// ```
+    /// use continuity::prelude::*;
+    ///
+    /// # async fn mail(_: &str) {}
+    /// async fn subscribe(mut req: Request) -> Result<()> {
+    ///     let link = req.return_url_by_button()?;
+    ///     mail(&link).await;
+    /// #   req.print(html! { a href=(link) { "As in the mail" } });
+    ///     req.returned("We have sent you a mail with a link.").await?;
+    ///     req.print("You are subscribed.");
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # #[cfg(feature = "test")] {
+    /// # use continuity::test::Browser;
+    /// # let mut browser = Browser::new(subscribe);
+    /// # let link = browser.get("/").await.href("As in the mail");
+    /// # browser.other().get(&link).await.shows_not("subscribed");
+    /// # browser.get(&link).await.click("Go on").await.shows("You are subscribed");
+    /// # } }
+    /// ```
+    pub fn return_url_by_button(&self) -> Result<String, Error> {
+        self.url_back("return_url_by_button", true)
+    }
+
+    fn url_back(&self, verb: &str, by_button: bool) -> Result<String, Error> {
         let made = self.session.talk(|talk| {
             let hit = talk.current.as_deref().ok_or("there is no hit in hand, so no host that was asked")?;
             let host = hit.host().filter(|host| is_host(host));
@@ -65,8 +104,8 @@ impl Request {
             let scheme = if hit.is_https() { "https" } else { "http" };
             Ok(([scheme, "://", host].concat(), hit.own_path(), hit.cut.params().to_vec()))
         });
-        let (mut url, path, params) = made.map_err(|why: &str| Error::new(format!("return_url: {why}")))?;
-        let capability = self.capability("return_url")?;
+        let (mut url, path, params) = made.map_err(|why: &str| Error::new(format!("{verb}: {why}")))?;
+        let capability = self.capability(verb, by_button)?;
         url.push_str(&path);
         url.push('?');
         let start = url.len();
@@ -77,7 +116,7 @@ impl Request {
     /// What [`return_url`](Self::return_url) carries, alone: for sites that want the URL to be always the same, and bring
     /// a parameter `state` back to it, as OAuth does. That URL is a path of this flow.
     pub fn return_state(&self) -> Result<String, Error> {
-        self.capability("return_state")
+        self.capability("return_state", false)
     }
 
     /// Shows a page until somebody comes by [`return_url`](Self::return_url); parameters are theirs then. Any other hit is
@@ -97,7 +136,7 @@ impl Request {
         self.hit(|hit| hit.pass().is_none_or(|pass| pass.own))
     }
 
-    fn capability(&self, verb: &str) -> Result<String, Error> {
+    fn capability(&self, verb: &str, by_button: bool) -> Result<String, Error> {
         let (session, (step, flow)) = (&self.session, self.session.talk(|talk| (talk.step, talk.flow)));
         let core = &session.core;
         if core.flow(flow).in_url {
@@ -114,7 +153,7 @@ impl Request {
         if stands_for.is_none() {
             core.returns.note(session);
         }
-        Ok(core.returns.seal(stands_for.unwrap_or(session.serial), step))
+        Ok(core.returns.seal(Capability { serial: stands_for.unwrap_or(session.serial), step, by_button }))
     }
 }
 

@@ -47,7 +47,7 @@ async fn errors(server: Server) -> Vec<Got> {
     vec![
         ("failed", 500, bare.ask(get("/fail", &[])).await),
         ("bad input", 400, bare.ask(get("/input?n=x", &[])).await),
-        ("expired", 410, bare.ask(get("/?_t=00", &[])).await),
+        ("expired", 410, bare.ask(get("/?_t=00000000000000000000000000000000", &[])).await),
         ("nothing there", 404, bare.ask(get("/favicon.ico", &[("sec-fetch-dest", "image")])).await),
         ("no file", 404, bare.ask(get("/none.txt", &[])).await),
     ]
@@ -106,7 +106,7 @@ async fn r49_every_page_of_ours_allows_nothing_and_frames_nowhere() {
         }
         assert!(!policy.contains("unsafe-inline"), "{name}");
         assert_eq!(page.header("x-content-type-options"), "nosniff", "{name}");
-        assert_eq!(page.header("referrer-policy"), "no-referrer", "{name}");
+        assert_eq!(page.header("referrer-policy"), "same-origin", "{name}");
         assert_eq!(page.header("cross-origin-opener-policy"), "same-origin", "{name}");
         assert!(page.header("content-type").ends_with("; charset=utf-8"), "{name}");
         let stored = if status < 400 && name != "health" { "private, no-cache" } else { "no-store" };

@@ -222,7 +222,7 @@ async fn line_12_invalid_tries_and_redraws_make_no_step() {
         assert_eq!(browser.value("_t"), first, "it is the same page still");
     }
     browser.get("/").await.status(200).shows_not("come back later");
-    browser.get("/?_t=00").await.shows(OLDER);
+    browser.get("/?_t=00000000000000000000000000000000").await.shows(OLDER);
     let mut tab = browser.new_tab();
     tab.get("/").await;
     assert_eq!(tab.value("_t"), first);

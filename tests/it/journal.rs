@@ -512,14 +512,14 @@ async fn line_05_a_parked_session_whose_time_is_over_is_rebuilt_told_and_ended()
 }
 
 /// All that is in a store, as bytes.
-fn bytes_of(store: &Memory) -> Vec<u8> {
+pub fn bytes_of(store: &Memory) -> Vec<u8> {
     use continuity::journal::Store;
     let heads = store.list(0, 1000).expect("memory");
     let chunks = heads.iter().flat_map(|head| store.load(head.session).expect("memory"));
     chunks.flat_map(|chunk| [chunk.what.into_bytes(), chunk.entries].concat()).collect()
 }
 
-fn has(bytes: &[u8], text: &str) -> bool {
+pub fn has(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 

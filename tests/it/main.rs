@@ -8,8 +8,10 @@ mod back_table;
 mod bare;
 mod built_in;
 mod cancel;
+mod carried;
 mod choices;
 mod clocks;
+mod coded;
 #[cfg(feature = "compression")]
 mod compression;
 mod depth;
@@ -31,6 +33,8 @@ mod mounted;
 mod noticed;
 mod output;
 mod parts;
+mod plain_http;
+mod prefixed;
 mod printed;
 #[cfg(feature = "sqlite")]
 mod promises;

@@ -111,7 +111,7 @@ async fn paths_are_the_programs_and_links_lead_back_through_the_host() {
     let sent = ask(&mut host, get("/shop/away")).await;
     assert_eq!(sent.headers()[header::LOCATION], "/shop/away/there");
     assert_eq!(ask(&mut host, get("/shop/healthz")).await.body(), "ok\n");
-    let expired = ask(&mut host, get("/shop/cart?_t=0000")).await;
+    let expired = ask(&mut host, get("/shop/cart?_t=00000000000000000000000000000000")).await;
     assert_eq!(expired.status(), StatusCode::GONE);
     assert!(expired.body().contains("href=\"/shop/cart\""), "{}", expired.body());
 }

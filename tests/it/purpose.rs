@@ -121,12 +121,48 @@ async fn line_07_a_crawler_gets_a_first_page_from_a_session_that_is_not_kept() {
 }
 
 #[tokio::test]
-async fn line_07_a_crawler_that_brings_a_cookie_resumes_nothing() {
+async fn line_07_a_crawler_that_brings_a_made_up_cookie_resumes_nothing() {
     let bare = Bare::start(Server::new(tally)).await;
     let cookie = bare.ask(get("/", &[])).await.cookie().expect("a visitor has an id");
-    let crawled = bare.ask(get("/", &[("user-agent", GOOGLE), ("cookie", &cookie)])).await;
-    assert!(crawled.body.contains("Hit 1"), "{}", crawled.body);
+    let (name, id) = cookie.split_once('=').expect("a pair");
+    let made_up = format!("{name}={}", id.chars().rev().collect::<String>());
+    let crawled = bare.ask(get("/", &[("user-agent", GOOGLE), ("cookie", &made_up)])).await;
+    assert!(crawled.body.contains("Hit 1") && crawled.cookies().is_empty(), "{}", crawled.body);
     assert!(bare.ask(get("/", &[("cookie", &cookie)])).await.body.contains("Hit 2"));
+}
+
+#[tokio::test]
+async fn who_brings_an_id_of_ours_is_no_crawler_whatever_the_browser_is_called() {
+    for map in [Map::by_cookie(), Map::by_param("who")] {
+        let bare = Bare::start(Server::new(Flow::new(counter).map(map))).await;
+        let first = bare.ask(get("/", &[])).await;
+        let fields = [("user-agent", GOOGLE), ("cookie", &*first.cookie().unwrap_or_default())];
+        let link = first.body.split("href=\"").nth(1).and_then(|rest| rest.split('"').next());
+        let link = format!("/{}", link.expect("a link").replace("&amp;", "&"));
+        let clicked = bare.ask(get(&link, &fields)).await;
+        assert!(clicked.status == 200 && clicked.body.contains("Count: 1"), "{}", clicked.body);
+        assert_eq!(bare.ask(get(&link, &fields[..1])).await.status == 200, link.contains("who="), "{link}");
+        assert_eq!(bare.engine.sessions(), 1);
+    }
+}
+
+#[tokio::test]
+async fn where_a_header_names_the_visitors_a_crawler_is_still_one() {
+    let bare = Bare::start(Server::new(Flow::new(tally).map(Map::by_header("x-machine")))).await;
+    for _ in 0..2 {
+        let page = bare.ask(get("/", &[("user-agent", GOOGLE), ("x-machine", "7")])).await;
+        assert!(page.body.contains("Hit 1"), "{}", page.body);
+    }
+    assert_eq!(bare.engine.sessions(), 0);
+}
+
+#[tokio::test]
+async fn a_phone_that_is_called_like_a_crawler_has_a_session() {
+    let phone = "Mozilla/5.0 (Linux; Android 10; CUBOT_X30) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/110.0 \
+                 Mobile Safari/537.36";
+    let mut ada = Browser::new(counter);
+    ada.header("user-agent", phone).get("/").await.follow("++").await.shows("Count: 1");
+    assert_eq!(ada.sessions(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,7 +194,7 @@ async fn line_07_the_predicate_is_replaceable() {
     let bare = Bare::start(Server::new(flow)).await;
     let cookie = bare.ask(get("/favicon.ico", &[])).await.cookie().expect("a visit by this predicate");
     assert_eq!(bare.ask(get("/beat", &[("cookie", &cookie)])).await.body, "");
-    let robot = [("cookie", &*cookie), ("user-agent", GOOGLE)];
+    let robot = [("cookie", &*cookie), ("user-agent", GOOGLE), ("sec-fetch-site", "none")];
     assert!(bare.ask(get("/robots.txt", &robot)).await.body.contains("Hit 2"));
 }
 

@@ -47,11 +47,17 @@ struct Nginx {
 
 impl Nginx {
     fn before(program: &str) -> Nginx {
+        Nginx::configured(program, |guide| guide)
+    }
+
+    /// With the guide's configuration, changed in some lines.
+    fn configured(program: &str, change: impl FnOnce(String) -> String) -> Nginx {
         let folder = Folder::new("nginx");
         let (plain, tls) = (free_port(), free_port());
         certify(&folder.0);
         let config = folder.0.join("nginx.conf");
-        std::fs::write(&config, configuration(&folder.0, program, plain, tls)).expect("it can be written");
+        std::fs::write(&config, change(configuration(&folder.0, program, plain, tls)))
+            .expect("it can be written");
         let log = std::fs::File::create(folder.0.join("log")).expect("it can be made");
         let child = Command::new(nginx())
             .arg("-p")
@@ -322,6 +328,50 @@ async fn behind_nginx_a_program_that_comes_back_is_found() {
         back.contains("visit 1") && cookie(&back) != cookie(&first),
         "its sessions ended with it: {back}"
     );
+    program.stop().await;
+}
+
+/// The guide's configuration for a program at a path of its own.
+fn at_a_path(mut guide: String) -> String {
+    let lines = guide.clone();
+    let (mut changed, end) = (0, |line: &str| line.split('#').next().expect("a line").trim().to_owned());
+    for line in block("nginx", "location /app/").lines().map(end).filter(|line| !line.is_empty()) {
+        let (key, _) = line.rsplit_once(' ').expect("a value behind a name");
+        let key = key.strip_suffix(" /app/").unwrap_or(key);
+        let other =
+            lines.lines().map(end).find(|other| other.starts_with(key)).expect("it is in the other one");
+        changed += guide.matches(&other).count();
+        guide = guide.replace(&other, &line);
+    }
+    assert_eq!(changed, 3, "{guide}");
+    guide
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_nginx_at_a_path_all_that_leads_back_leads_there() {
+    async fn links(mut req: Request) -> Result<()> {
+        let home = req.mount();
+        req.choose(|c| html! { "Here " (c.link("On", ())) a href={ (home) "/x" } { "Home" } }).await?;
+        req.redirect(&format!("{home}/done"))?;
+        Ok(())
+    }
+    let server = Server::new(links).mount("/till", links).cookie("shop").trust_proxies(["127.0.0.1"]);
+    let program = Running::start(server).await;
+    let nginx = Nginx::configured(&program.address, at_a_path);
+    // What a client says of it does not get through.
+    for lies in ["", "X-Forwarded-Prefix: /evil\r\n"] {
+        for (path, home) in [("/app/", "/app"), ("/app/till", "/app/till")] {
+            let page = nginx.ask(&format!("GET {path}"), lies, b"");
+            assert!(page.contains(&format!("href=\"{home}/x\"")), "{page}");
+            let (_, link) = page.split_once("href=\"?").expect("a link");
+            let link = link.split('"').next().expect("it ends");
+            let cookie = format!("{lies}Cookie: {}\r\n", cookie(&page));
+            let done = nginx.ask(&format!("GET {path}?{link}"), &cookie, b"").to_lowercase();
+            assert!(done.contains("303") && done.contains(&format!("location: {home}/done\r\n")), "{done}");
+            let expired = nginx.ask(&format!("GET {path}?{link}"), lies, b"");
+            assert!(expired.contains("410") && expired.contains(&format!("href=\"{path}\"")), "{expired}");
+        }
+    }
     program.stop().await;
 }
 

@@ -37,6 +37,7 @@ mod http2;
 mod killed;
 mod log;
 mod memory;
+mod named;
 mod program;
 #[cfg(feature = "sqlite")]
 mod progress;

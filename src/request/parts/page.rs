@@ -172,8 +172,8 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
         }
         let Some(wire) = hit.token() else { return none };
         let seal = &session.core.seal;
-        let Some(token) = seal.open(session.serial, wire) else {
-            return Verdict::Redraw((wire != HERE).then_some(Notice::Outdated));
+        let Some(token) = seal.open(session.serial, &wire) else {
+            return Verdict::Redraw((*wire != *HERE).then_some(Notice::Outdated));
         };
         let answer = seal.answer(hit, &token);
         let known = standing.way == Way::Answered && session.was_answered(answer);
