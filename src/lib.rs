@@ -45,6 +45,7 @@ mod step;
 mod sync;
 #[cfg(feature = "test")]
 pub mod test;
+mod wrong;
 
 #[cfg(feature = "fastcgi")]
 pub use adapter::fastcgi::FastCgi;

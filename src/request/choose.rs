@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::asking::{Asking, Standing};
 use super::choices::{Callback, Callbacks, Choice, Choices};
 use super::in_hand::InHand;
-use super::{Request, params, parts};
+use super::{Request, decode, parts};
 use crate::error::Error;
 use crate::hit::{Hit, Site};
 use crate::journal::recording::Completed;
@@ -177,7 +177,7 @@ impl<T: DeserializeOwned> Open<T> for ByForm {
     }
 
     fn again(_: &Taken, hit: &Hit) -> Option<Result<T, Error>> {
-        Some(params::decode(hit))
+        Some(decode::hit(hit))
     }
 }
 

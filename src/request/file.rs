@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::intake::spool::{self, Temp};
 use crate::intake::store::Content;
 use crate::journal::{FileSent, inside};
+use crate::wrong::Wrong;
 
 impl Request {
     /// The file that came with the field of this name; `None` if the visitor chose none. Of several, the first.
@@ -49,8 +50,8 @@ impl Request {
                 return match hit.param(name).filter(|value| !value.is_empty()) {
                     None => Ok(None),
                     Some(_) => {
-                        let why = "is no file: the form needs enctype=\"multipart/form-data\"";
-                        Err(Error::bad_input(name, why))
+                        let why = "the form needs enctype=\"multipart/form-data\"";
+                        Err(Error::unfit(name, Wrong::File, why))
                     }
                 };
             };

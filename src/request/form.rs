@@ -9,9 +9,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::choose::ByForm;
-use super::{Request, params};
+use super::{Request, decode};
 use crate::error::Error;
 use crate::hit::Hit;
+use crate::log::Line;
 
 impl Request {
     /// Shows a form and returns what was filled in, as `A`: decoded, checked, shown again with its errors until right.
@@ -68,15 +69,19 @@ impl<'a, A: DeserializeOwned> Form<'a, A> {
             errors: RefCell::default(),
             has_files: Cell::new(false),
         };
-        match submitted.map(params::decode::<A>) {
+        match submitted.map(decode::all::<A>) {
             None => {}
             Some(Ok(answer)) => form.answer = Some(answer),
-            Some(Err(error)) => {
-                let field = error.field().unwrap_or_default().to_owned();
-                form.errors.get_mut().push(Problem { field, message: params::why(&error).into() });
-            }
+            Some(Err(problems)) => form.note(problems),
         }
         form
+    }
+
+    fn note(&mut self, problems: Vec<decode::Problem>) {
+        for decode::Problem { field, wrong, why } in problems {
+            tracing::debug!(field, %wrong, why = %Line(why), "a form was not right");
+            self.errors.get_mut().push(Problem { field, message: wrong.to_string().into() });
+        }
     }
 
     /// What was filled in, if all of it is right.

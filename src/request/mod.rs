@@ -9,6 +9,7 @@ mod choices;
 mod choose;
 #[cfg(feature = "cookies")]
 mod cookies;
+mod decode;
 mod effect;
 #[cfg(feature = "multipart")]
 pub(crate) mod file;
