@@ -28,6 +28,10 @@ pub enum Wrong {
     Unknown,
     /// A file's name came, without the file.
     File,
+    /// The file that had been chosen is not here any more.
+    Gone,
+    /// There are as many files as a form may send.
+    Full,
     Json,
     /// Its own type refuses it, and says why to the log.
     Unfit,
@@ -77,6 +81,8 @@ impl Wrong {
             Wrong::Kind => "is of the wrong kind",
             Wrong::Unknown => "is not asked for",
             Wrong::File => "is no file",
+            Wrong::Gone => "is not here any more: choose the file again",
+            Wrong::Full => "takes no more files",
             Wrong::Json => "is not JSON",
             Wrong::Unfit => "is not what is needed here",
         })

@@ -356,6 +356,14 @@ impl Hit {
     }
 
     #[cfg(feature = "multipart")]
+    pub(crate) fn sent_mut(&mut self) -> Option<&mut Sent> {
+        match &mut self.fields {
+            Fields::Multipart(sent) => Some(sent),
+            _ => None,
+        }
+    }
+
+    #[cfg(feature = "multipart")]
     pub(crate) fn set_sent(&mut self, sent: Sent) {
         self.fields = Fields::Multipart(Box::new(sent));
     }

@@ -69,6 +69,14 @@ pub(super) fn collected() -> Vec<String> {
     READ.with(|read| std::mem::take(&mut *read.borrow_mut()))
 }
 
+/// Reads what is nobody's: of the values that are read as secrets meanwhile none is one.
+pub(super) fn unheard<T>(read: impl FnOnce() -> T) -> T {
+    let before = collected();
+    let value = read();
+    READ.with(|read| *read.borrow_mut() = before);
+    value
+}
+
 impl Request {
     /// Whether the server was told that parameters of this name are secrets.
     pub(super) fn is_secret(&self, name: &str) -> bool {

@@ -50,6 +50,8 @@ pub(super) struct Fault {
     pub(super) field: Option<String>,
     /// What it happened at.
     pub(super) met: Option<Met>,
+    /// What could have been chosen.
+    pub(super) variants: Option<&'static [&'static str]>,
     pub(super) kind: Kind,
     /// What serde says, for the log.
     pub(super) why: String,
@@ -68,7 +70,7 @@ pub(super) enum Kind {
 
 impl Fault {
     pub(super) fn new(kind: Kind, why: impl Into<String>) -> Fault {
-        Fault { field: None, met: None, kind, why: why.into() }
+        Fault { field: None, met: None, variants: None, kind, why: why.into() }
     }
 
     pub(super) fn wrong(wrong: Wrong) -> Fault {
@@ -132,8 +134,8 @@ impl de::Error for Fault {
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let why = format!("unknown variant `{variant}`, expected one of {expected:?}");
-        let met = Some(Met::Text(place(variant)));
-        Fault { met, ..Fault::new(Kind::Wrong(Wrong::Choice), why) }.heard(Wanted::Other)
+        let (met, variants) = (Some(Met::Text(place(variant))), Some(expected));
+        Fault { met, variants, ..Fault::new(Kind::Wrong(Wrong::Choice), why) }.heard(Wanted::Other)
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {

@@ -6,6 +6,7 @@
 
 mod fault;
 mod names;
+mod probe;
 mod value;
 
 use serde::de::DeserializeOwned;
@@ -16,6 +17,7 @@ use crate::hit::Hit;
 use crate::wrong::{Wanted, Wrong};
 use fault::{Complaint, Fault, Kind, Met, complaints};
 use names::{As, Name, Names, Number};
+pub(super) use probe::Asked;
 
 /// How often a type is read at most: once, and once more for each field that is wrong or in serde's memory.
 const READINGS: usize = 100;

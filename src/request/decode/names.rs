@@ -1,6 +1,6 @@
 //! Parameters by their names, as what serde reads a type from.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use serde::de::value::{BorrowedStrDeserializer, MapDeserializer};
@@ -56,6 +56,8 @@ pub(super) struct Name<'de> {
     /// What is wrong with it has been found: it is left out.
     pub(super) left_out: bool,
     pub(super) tried: Tried,
+    /// Names of variants that were filled in to see what is wanted.
+    pub(super) variants: usize,
 }
 
 /// What was tried of a value, and is not tried again.
@@ -76,7 +78,18 @@ impl<'de> Name<'de> {
             as_list: true,
             left_out: false,
             tried: Tried::default(),
+            variants: 0,
         }
+    }
+
+    pub(super) fn fill_in(&mut self, value: &'de str, as_what: As) {
+        (self.values, self.as_what) = (vec![value], as_what);
+    }
+
+    pub(super) fn with_one(name: &'de str, value: &'de str) -> Name<'de> {
+        let mut own = Name::absent(name);
+        own.add(value, true);
+        own
     }
 
     fn add(&mut self, value: &'de str, in_body: bool) {
@@ -100,6 +113,10 @@ pub(super) struct Names<'de> {
     pub(super) names: Vec<Name<'de>>,
     /// Something was read into serde's memory.
     buffered: Cell<bool>,
+    /// The fields of the struct that is read, if it says so.
+    pub(super) fields: Cell<Option<&'static [&'static str]>>,
+    /// Where texts stand that were read as whole numbers, if somebody wants to know.
+    pub(super) whole: Option<RefCell<Vec<usize>>>,
 }
 
 impl<'de> Names<'de> {
@@ -119,6 +136,12 @@ impl<'de> Names<'de> {
         Names { pairs, names, ..Names::default() }
     }
 
+    /// One value for each name, to see what is wanted of it.
+    pub(super) fn with_one(pairs: impl Iterator<Item = (&'de str, &'de str)>) -> Names<'de> {
+        let names = pairs.map(|(name, value)| Name::with_one(name, value));
+        Names { names: names.collect(), whole: Some(RefCell::default()), ..Names::default() }
+    }
+
     /// The name whose number this is.
     pub(super) fn at_number(&self, number: f64) -> Option<usize> {
         let is_it = |text: &&str| Number::read(text).is_some_and(|own| own.float() == number);
@@ -136,6 +159,16 @@ impl<'de> Names<'de> {
 
     pub(super) fn note_buffered(&self) {
         self.buffered.set(true);
+    }
+
+    pub(super) fn note_whole(&self, text: &str) {
+        if let Some(whole) = &self.whole {
+            whole.borrow_mut().push(place(text));
+        }
+    }
+
+    pub(super) fn whole(&self) -> Vec<usize> {
+        self.whole.as_ref().map(|whole| whole.take()).unwrap_or_default()
     }
 
     pub(super) fn is_buffered(&self) -> bool {
@@ -210,9 +243,10 @@ impl<'de> de::Deserializer<'de> for &Names<'de> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
+        self.fields.set(Some(fields));
         self.deserialize_map(visitor)
     }
 

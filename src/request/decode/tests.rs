@@ -391,3 +391,91 @@ fn a_form_of_many_fields_is_not_read_too_often() {
     sent::<Flattened>(&[&blank, "words=5&most=5&page=5&exact=true&zip=&colour=red"].concat());
     assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
 }
+
+/// What a type asks of a form with these fields.
+fn asked<A: DeserializeOwned>(drawn: &[&str]) -> Asked {
+    Asked::by::<A>(drawn)
+}
+
+#[test]
+fn whole_numbers_are_told_from_others_before_anything_comes() {
+    let plain = asked::<Plain>(&[]);
+    for whole in ["age", "sizes", "big", "part"] {
+        assert_eq!(plain.is_whole(whole), Some(true), "{whole}");
+    }
+    for other in ["name", "price", "colour", "day", "ok", "letter"] {
+        assert_eq!(plain.is_whole(other), Some(false), "{other}");
+    }
+    let optional = asked::<Optional>(&[]);
+    assert_eq!((optional.is_whole("age"), optional.is_whole("price")), (Some(true), Some(false)));
+    assert_eq!(asked::<Flattened>(&["page"]).is_whole("page"), Some(true));
+    assert_eq!(asked::<Flattened>(&["most"]).is_whole("most"), Some(true));
+    assert_ne!(asked::<Flattened>(&["price"]).is_whole("price"), Some(true));
+}
+
+#[test]
+fn what_no_form_can_fill_in_is_a_mistake_that_is_named() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "it is only asked for")]
+    struct Nested {
+        ok: bool,
+        colour: Colour,
+        page: Inner,
+    }
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "it is only asked for")]
+    struct Inner {
+        zip: String,
+    }
+    let needed = asked::<Nested>(&[]).mistake(&["ok", "colour"]).expect("it is needed");
+    assert!(needed.contains("`page`") && needed.contains("#[serde(flatten)]"), "{needed}");
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "it is only asked for")]
+    struct Spare {
+        ok: bool,
+        page: Option<Inner>,
+    }
+    assert_eq!(asked::<Spare>(&[]).mistake(&["ok"]), None, "it need not be sent");
+    assert!(asked::<Spare>(&[]).mistake(&["ok", "page"]).is_some(), "it cannot be sent");
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "it is only asked for")]
+    struct Wide {
+        name: String,
+        #[serde(flatten)]
+        more: Big,
+    }
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "it is only asked for")]
+    struct Big {
+        ok: bool,
+        number: u128,
+    }
+    let wide = asked::<Wide>(&["name", "ok", "number"]).mistake(&["name", "ok", "number"]);
+    assert!(wide.as_deref().is_some_and(|why| why.contains("u128")), "{wide:?}");
+
+    assert!(asked::<u32>(&[]).mistake(&["x"]).is_some(), "a form is no number");
+    assert!(asked::<Colour>(&[]).mistake(&["x"]).is_some(), "an enum needs a tag");
+    assert_eq!(asked::<Plain>(&[]).mistake(&["name", "age", "colour"]), None);
+    assert_eq!(asked::<Optional>(&[]).mistake(&["rows", "nested"]), None);
+    let fields = ["words", "most", "page", "price", "exact", "zip", "colour", "other", "note", "tags"];
+    assert_eq!(asked::<Flattened>(&fields).mistake(&fields), None);
+    assert_eq!(asked::<Payment>(&["kind", "number", "month"]).mistake(&["kind", "number", "month"]), None);
+    assert_eq!(asked::<()>(&[]).mistake(&[]), None);
+}
+
+#[test]
+fn what_is_filled_in_to_look_is_nobodys_secret() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "it is only asked for")]
+    struct Login {
+        password: crate::Secret<String>,
+        pin: crate::Secret<u16>,
+    }
+    let login: Login = sent("password=tea&pin=7");
+    assert_eq!(asked::<Login>(&[]).mistake(&["password", "pin"]), None);
+    drop(login);
+    assert_eq!(super::super::secret::collected(), ["tea", "7"], "those that came are still known");
+    assert_eq!(wrong::<Login>("password=&pin=x"), ["pin is not a whole number"]);
+}

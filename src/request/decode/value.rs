@@ -94,6 +94,15 @@ macro_rules! read {
     )+};
 }
 
+macro_rules! read_whole {
+    ($($method:ident $visit:ident)+) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+            self.names.note_whole(self.text()?);
+            visitor.$visit(self.read()?)
+        }
+    )+};
+}
+
 macro_rules! impossible {
     ($($method:ident($($more:ident: $type:ty),*) $what:literal)+) => {$(
         fn $method<V: Visitor<'de>>(self, $($more: $type,)* _: V) -> Result<V::Value, Fault> {
@@ -106,7 +115,7 @@ macro_rules! impossible {
 impl<'de> de::Deserializer<'de> for Value<'de, '_> {
     type Error = Fault;
 
-    read! {
+    read_whole! {
         deserialize_i8 visit_i8
         deserialize_i16 visit_i16
         deserialize_i32 visit_i32
@@ -117,6 +126,9 @@ impl<'de> de::Deserializer<'de> for Value<'de, '_> {
         deserialize_u32 visit_u32
         deserialize_u64 visit_u64
         deserialize_u128 visit_u128
+    }
+
+    read! {
         deserialize_bool visit_bool
         deserialize_f32 visit_f32
         deserialize_f64 visit_f64
