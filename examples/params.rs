@@ -18,8 +18,8 @@ pub async fn params(mut req: Request) -> Result<()> {
         req.next().await?;
     }
     let name: String = req.param("name")?;
-    let first: String = req.param("favorite")?;
     let favorites: Vec<String> = req.param("favorite")?;
+    let first = favorites.first().map_or("", |first| first);
     req.print(html! {
         h1 { "This is what I got" }
         dl {

@@ -4,6 +4,11 @@
 
 use std::fmt;
 
+use crate::wrong::Wrong;
+
+/// Characters of a wrong value that an error repeats.
+const SHOWN: usize = 40;
+
 /// Any error a session function may return.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -19,7 +24,7 @@ pub struct Error(Box<Kind>);
 #[derive(Debug)]
 enum Kind {
     Closing,
-    BadInput { field: String, why: String },
+    BadInput { field: String, wrong: Wrong, value: Option<String>, source: Option<BoxError> },
     Effect { name: &'static str, source: BoxError },
     Unknown { name: &'static str },
     Other { what: String, source: Option<BoxError> },
@@ -55,8 +60,24 @@ impl Error {
         Error(Box::new(Kind::Closing))
     }
 
-    pub(crate) fn bad_input(field: impl Into<String>, why: impl Into<String>) -> Self {
-        Error(Box::new(Kind::BadInput { field: field.into(), why: why.into() }))
+    pub(crate) fn bad_input(field: impl Into<String>, wrong: Wrong) -> Self {
+        Error(Box::new(Kind::BadInput { field: field.into(), wrong, value: None, source: None }))
+    }
+
+    /// Bad input that the visitor is shown again, shortened.
+    pub(crate) fn bad_value(field: impl Into<String>, wrong: Wrong, value: &str) -> Self {
+        let value = Some(value.chars().take(SHOWN).collect());
+        Error(Box::new(Kind::BadInput { field: field.into(), wrong, value, source: None }))
+    }
+
+    /// Bad input, with what the log may know and the visitor does not need to.
+    pub(crate) fn unfit(field: impl Into<String>, wrong: Wrong, source: impl Into<BoxError>) -> Self {
+        Error(Box::new(Kind::BadInput {
+            field: field.into(),
+            wrong,
+            value: None,
+            source: Some(source.into()),
+        }))
     }
 
     pub(crate) fn effect(name: &'static str, source: BoxError) -> Self {
@@ -80,7 +101,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Kind::Closing => f.write_str("the session is closing"),
-            Kind::BadInput { field, why } => write!(f, "parameter `{field}` {why}"),
+            Kind::BadInput { field, wrong, value: Some(value), .. } => {
+                write!(f, "parameter `{field}` {wrong}: {value:?}")
+            }
+            Kind::BadInput { field, wrong, .. } => write!(f, "parameter `{field}` {wrong}"),
             Kind::Effect { name, .. } => write!(f, "`{name}` failed"),
             Kind::Unknown { name } => write!(f, "`{name}` was tried, and nobody knows what came of it"),
             Kind::Other { what, .. } => f.write_str(what),
@@ -98,8 +122,10 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &*self.0 {
             Kind::Effect { source, .. } => Some(&**source),
-            Kind::Other { source, .. } => source.as_deref().map(|source| source as _),
-            Kind::Closing | Kind::BadInput { .. } | Kind::Unknown { .. } => None,
+            Kind::Other { source, .. } | Kind::BadInput { source, .. } => {
+                source.as_deref().map(|source| source as _)
+            }
+            Kind::Closing | Kind::Unknown { .. } => None,
         }
     }
 }
@@ -127,14 +153,25 @@ mod tests {
     fn an_error_is_one_word_and_says_what_it_is() {
         assert_eq!(size_of::<Error>(), size_of::<usize>());
         assert!(Error::closing().is_closing());
-        let bad = Error::bad_input("num", "is not a number: \"abc\"");
+        let bad = Error::bad_value("num", Wrong::Number, "abc");
         assert!(bad.is_bad_input() && !bad.is_closing());
         assert_eq!(bad.to_string(), "parameter `num` is not a number: \"abc\"");
+        assert!(Error::bad_value("num", Wrong::Number, &"x".repeat(1000)).to_string().len() < 100);
     }
 
     #[test]
     fn the_chain_names_every_cause() {
         let error = Error::effect("charge card", Error::new("gateway says no").into());
         assert_eq!(Chain(&error).to_string(), "`charge card` failed: gateway says no");
+    }
+
+    #[test]
+    fn what_a_parser_says_is_for_the_log() {
+        let error = Error::unfit("day", Wrong::Unfit, "premature end of input");
+        assert_eq!(error.to_string(), "parameter `day` is not what is needed here");
+        assert_eq!(
+            Chain(&error).to_string(),
+            "parameter `day` is not what is needed here: premature end of input"
+        );
     }
 }

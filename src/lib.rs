@@ -45,6 +45,7 @@ mod step;
 mod sync;
 #[cfg(feature = "test")]
 pub mod test;
+mod wrong;
 
 #[cfg(feature = "fastcgi")]
 pub use adapter::fastcgi::FastCgi;
@@ -78,8 +79,8 @@ pub use reply::Answer;
 #[cfg(feature = "files")]
 pub use request::SendFile;
 pub use request::{
-    Callbacks, Choice, Choices, First, Form, FromParam, Key, Layout, Next, Parts, Request, Secret, Shared,
-    Slots,
+    Callbacks, Choice, Choices, Field, First, Form, FromParam, Key, Layout, Next, Parts, Request, Secret,
+    Shared, Slots,
 };
 #[cfg(feature = "multipart")]
 pub use request::{Upload, UploadedFile};
@@ -98,6 +99,8 @@ mod guides {
     mod doors {}
     #[doc = include_str!("../docs/fastcgi.md")]
     mod fastcgi {}
+    #[doc = include_str!("../docs/forms.md")]
+    mod forms {}
     #[cfg(feature = "gopher")]
     #[doc = include_str!("../docs/gopher.md")]
     mod gopher {}

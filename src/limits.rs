@@ -111,7 +111,8 @@ limits! {
     uploads_per_visitor: usize = 4, "some tabs";
     /// Files of one hit; more are answered 400.
     files_per_hit: usize = 64, "a folder of pictures";
-    /// Temporary files of a server, those that programs keep counted; more are answered 503.
+    /// Temporary files of a server, those that programs keep counted; more are answered 503. Files that forms keep for their
+    /// next try count too, and take half at most.
     upload_files: usize = 4_096, "64 visitors with 64 files each";
     /// Bytes in all temporary files; more are answered 503.
     upload_bytes: usize = 1024 * MIB, "the folder may be in memory";

@@ -1,5 +1,6 @@
 //! One incoming request with its reply. Dropping it unanswered answers it (503), so each is answered exactly once.
 
+mod params;
 mod returning;
 mod shown;
 mod signs;
@@ -7,7 +8,6 @@ mod site;
 mod token;
 mod via;
 
-use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -163,32 +163,6 @@ impl Hit {
         host.or_else(|| self.parts.uri.authority().map(|host| host.as_str()))
     }
 
-    /// Parameters in order: those of the body, then those of the query.
-    pub fn params(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        let (body, fields): (&[u8], &[(String, String)]) = match &self.fields {
-            Fields::None => (b"", &[]),
-            Fields::Urlencoded => (&self.body, &[]),
-            #[cfg(feature = "multipart")]
-            Fields::Multipart(sent) => (b"", &sent.fields),
-        };
-        fields
-            .iter()
-            .map(|(name, value)| (Cow::Borrowed(&**name), Cow::Borrowed(&**value)))
-            .chain(form_urlencoded::parse(body))
-            .chain(form_urlencoded::parse(self.query().as_bytes()))
-    }
-
-    /// The first parameter of this name.
-    pub fn param(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.params().find(|(key, _)| key == name).map(|(_, value)| value)
-    }
-
-    pub(crate) fn has_more_params_than(&self, count: usize) -> bool {
-        // Each takes a byte at least: small hits need not be counted. Fields were counted when they came in.
-        let bytes = self.query().len() + self.body.len() + self.fields_sent();
-        bytes > count && self.params().nth(count).is_some()
-    }
-
     /// Whether the method promises to change nothing (GET, HEAD, OPTIONS, TRACE).
     pub fn is_safe(&self) -> bool {
         self.parts.method.is_safe()
@@ -338,14 +312,6 @@ impl Hit {
         }
     }
 
-    fn fields_sent(&self) -> usize {
-        match &self.fields {
-            #[cfg(feature = "multipart")]
-            Fields::Multipart(sent) => sent.fields.len(),
-            _ => 0,
-        }
-    }
-
     /// The files that came; `None` if it was no form with files.
     #[cfg(feature = "multipart")]
     pub(crate) fn files(&self) -> Option<&[UploadedFile]> {
@@ -359,6 +325,14 @@ impl Hit {
     #[cfg(feature = "multipart")]
     pub(crate) fn sent(&self) -> Option<&Sent> {
         match &self.fields {
+            Fields::Multipart(sent) => Some(sent),
+            _ => None,
+        }
+    }
+
+    #[cfg(feature = "multipart")]
+    pub(crate) fn sent_mut(&mut self) -> Option<&mut Sent> {
+        match &mut self.fields {
             Fields::Multipart(sent) => Some(sent),
             _ => None,
         }
@@ -394,25 +368,7 @@ impl std::fmt::Debug for Hit {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
-
     use super::*;
-    use crate::reply::Back;
-
-    fn hit(request: http::request::Builder, body: &'static str) -> Box<Hit> {
-        let (parts, body) = request.body(Bytes::from(body)).expect("a request").into_parts();
-        Hit::new(parts, body, Via::default(), Back::nowhere())
-    }
-
-    #[test]
-    fn parameters_are_those_of_the_body_then_of_the_query() {
-        let request = Request::post("/?a=1&b=%C3%A4")
-            .header("content-type", "application/x-www-form-urlencoded; charset=utf-8");
-        let hit = hit(request, "a=2&a=3+4");
-        let all: Vec<_> = hit.params().map(|(name, value)| format!("{name}={value}")).collect();
-        assert_eq!(all, ["a=2", "a=3 4", "a=1", "b=ä"]);
-        assert_eq!(hit.param("a").as_deref(), Some("2"));
-    }
 
     #[test]
     fn addresses_are_counted_by_v4_and_v6_block_and_loopback_is_exempt() {

@@ -70,6 +70,18 @@ impl Spool {
         Ok(Writing { file: opened?, temp })
     }
 
+    /// Room for a file that waits with its form, and so many of its bytes in memory. What waits takes half of all at
+    /// most: it never keeps new ones out.
+    pub(crate) fn room(self: &Arc<Self>, bytes: u64) -> Option<Room> {
+        let take = |files| (files < self.most_files / 2).then_some(files + 1);
+        self.files.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
+        let mut room = Room(Held { path: PathBuf::new(), bytes: 0, folder: None, spool: self.clone() });
+        let take = |taken: u64| taken.checked_add(bytes).filter(|taken| *taken <= self.most_bytes / 2);
+        self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
+        room.0.bytes = bytes;
+        Some(room)
+    }
+
     fn open(&self, temp: &mut Temp) -> io::Result<File> {
         let folder = self.folder()?;
         let path = folder.path.join(name());
@@ -190,6 +202,9 @@ impl Writing {
 
 /// A temporary file. It is removed when this is dropped, on a thread that may wait for the disk.
 pub(crate) struct Temp(Option<Held>);
+
+/// Room for what is in memory.
+pub(crate) struct Room(Held);
 
 /// Its drop removes the file and gives its room back.
 struct Held {

@@ -7,7 +7,7 @@ use maud::{Markup, PreEscaped, Render, html};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::form::Form;
+use super::form::{Form, Kept};
 use crate::error::Error;
 use crate::hit::Hit;
 use crate::mapper::Cut;
@@ -45,6 +45,7 @@ pub struct Choices<'a, T> {
     pub(super) submitted: Option<(u32, &'a Hit)>,
     pub(super) value: RefCell<Option<T>>,
     pub(super) failed: RefCell<Option<Error>>,
+    pub(super) kept: &'a Kept,
 }
 
 impl<'c, T> Choices<'c, T> {
@@ -73,8 +74,11 @@ impl<'c, T> Choices<'c, T> {
         page: impl FnOnce(&Form<'_, A>) -> Markup,
     ) -> Markup {
         let part = self.part();
-        let form = Form::new(self.used(part));
-        let inside = page(&form);
+        let form = Form::new(self.used(part), self.kept);
+        let inside = form.draw(page).unwrap_or_else(|error| {
+            self.failed.borrow_mut().get_or_insert(error);
+            PreEscaped(String::new())
+        });
         let enctype = form.has_files.get().then_some("multipart/form-data");
         if let Some(answer) = form.into_answer() {
             *self.value.borrow_mut() = Some(make(answer));

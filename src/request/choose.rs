@@ -17,8 +17,9 @@ use serde::de::DeserializeOwned;
 
 use super::asking::{Asking, Standing};
 use super::choices::{Callback, Callbacks, Choice, Choices};
+use super::form::Kept;
 use super::in_hand::InHand;
-use super::{Request, params, parts};
+use super::{Request, decode, parts};
 use crate::error::Error;
 use crate::hit::{Hit, Site};
 use crate::journal::recording::Completed;
@@ -118,7 +119,7 @@ impl Request {
     where
         F: Fn(&Choices<'_, T>) -> Markup,
     {
-        Choose { asking: Asking::new(self, place), page, kind: PhantomData }
+        Choose { asking: Asking::new(self, place), page, kept: Kept::default(), kind: PhantomData }
     }
 }
 
@@ -177,7 +178,7 @@ impl<T: DeserializeOwned> Open<T> for ByForm {
     }
 
     fn again(_: &Taken, hit: &Hit) -> Option<Result<T, Error>> {
-        Some(params::decode(hit))
+        Some(decode::hit(hit))
     }
 }
 
@@ -202,6 +203,7 @@ impl<T> Open<T> for ByPart {
 pub(super) struct Choose<'a, T, F, K> {
     pub(super) asking: Asking<'a>,
     page: F,
+    pub(super) kept: Kept,
     kind: PhantomData<fn() -> (T, K)>,
 }
 
@@ -356,7 +358,7 @@ where
 
     /// Decides on a hit: takes it and returns its value, or shows it the page. Pending: it belongs to another page, and the
     /// session is brought there.
-    fn consider(&mut self, hit: Box<Hit>, standing: &Standing) -> Result<Poll<Option<T>>, Error> {
+    fn consider(&mut self, mut hit: Box<Hit>, standing: &Standing) -> Result<Poll<Option<T>>, Error> {
         if hit.pass().is_some() {
             return self.consider_return(hit, standing);
         }
@@ -365,7 +367,10 @@ where
                 self.asking.taken(hit, answer, taken);
                 Some(value)
             }
-            Verdict::Find(part, answer) => self.redraw(hit, standing, None, Some((part, answer)))?,
+            Verdict::Find(part, answer) => {
+                self.kept.join(part, &mut hit, &self.asking.session().core);
+                self.redraw(hit, standing, None, Some((part, answer)))?
+            }
             Verdict::Redraw(notice) => self.redraw(hit, standing, notice, None)?,
             Verdict::Old(token, answer) => {
                 let session = self.asking.session();
@@ -435,6 +440,7 @@ where
             submitted,
             value: RefCell::new(None),
             failed: RefCell::new(None),
+            kept: &self.kept,
         };
         let mut page = (self.page)(&choices).into_string();
         if let Some(error) = choices.failed.take() {

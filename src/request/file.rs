@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use maud::{Markup, html};
 
 use super::Request;
-use super::form::{Form, label};
+use super::form::{Field, Form};
 use crate::error::Error;
 use crate::intake::spool::{self, Temp};
 use crate::intake::store::Content;
 use crate::journal::{FileSent, inside};
+use crate::wrong::Wrong;
 
 impl Request {
     /// The file that came with the field of this name; `None` if the visitor chose none. Of several, the first.
@@ -49,8 +49,8 @@ impl Request {
                 return match hit.param(name).filter(|value| !value.is_empty()) {
                     None => Ok(None),
                     Some(_) => {
-                        let why = "is no file: the form needs enctype=\"multipart/form-data\"";
-                        Err(Error::bad_input(name, why))
+                        let why = "the form needs enctype=\"multipart/form-data\"";
+                        Err(Error::unfit(name, Wrong::File, why))
                     }
                 };
             };
@@ -66,22 +66,22 @@ impl Request {
 
 impl<A> Form<'_, A> {
     /// A file to choose, with its error. What was chosen is [`Request::file`] when the form is right; its name is the
-    /// field's value. Where the form is shown again, browsers let it be chosen again.
-    pub fn file(&self, field: &str) -> Markup {
+    /// field's value. Where the form is shown again it is kept, unless the visitor chooses another or lets it go: see the
+    /// guide, `docs/sessions.md`.
+    pub fn file(&self, field: &str) -> Field {
         self.file_input(field, false)
     }
 
-    /// Several files to choose: [`Request::files`].
-    pub fn files(&self, field: &str) -> Markup {
-        self.file_input(field, true)
+    /// Several files to choose: [`Request::files`]. Where the form is shown again they are kept, and more can be chosen.
+    pub fn files(&self, field: &str) -> Field {
+        self.file_input(field, true).multiple()
     }
 
-    fn file_input(&self, field: &str, multiple: bool) -> Markup {
+    fn file_input(&self, field: &str, several: bool) -> Field {
         self.has_files.set(true);
-        html! {
-            label { (label(field)) " " input type="file" name=(field) multiple[multiple]; }
-            (self.error(field))
-        }
+        let mut input = self.input(field, "file").attr("value", "");
+        input.more = self.submitted.and_then(|hit| self.kept.hold(hit, field, several));
+        input
     }
 }
 
@@ -179,6 +179,11 @@ impl UploadedFile {
         saved
             .await
             .map_err(|error| Error::caused(format!("save an uploaded file to {}", path.display()), error))
+    }
+
+    /// How many of its bytes are in memory.
+    pub(super) fn bytes_in_memory(&self) -> u64 {
+        if let Content::Memory(bytes) = &self.0.content { bytes.len() as u64 } else { 0 }
     }
 
     fn in_memory(&self) -> Bytes {

@@ -1,20 +1,41 @@
 //! `ask`: a form that is shown until what comes back is right.
 
+mod field;
+#[cfg(feature = "multipart")]
+mod kept;
+#[cfg(not(feature = "multipart"))]
+#[path = "form/no_kept.rs"]
+mod kept;
+
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::Location;
+use std::rc::Rc;
 
 use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Request;
 use super::choose::ByForm;
-use super::{Request, params};
+use super::decode::{self, Asked};
 use crate::error::Error;
 use crate::hit::Hit;
+use crate::log::Line;
+use crate::wrong::Wrong;
+pub use field::Field;
+pub(super) use field::label;
+pub(super) use kept::Kept;
+
+/// Where the list of errors goes: it is made when all fields are drawn, and their labels known.
+const ERRORS: &str = "<!--continuity:errors-->";
 
 impl Request {
     /// Shows a form and returns what was filled in, as `A`: decoded, checked, shown again with its errors until right.
+    ///
+    /// `A` is a struct with a field for each of the form's; see [`decode`](Self::decode) for how they are read. One that no
+    /// form can fill in is an error when the form is first shown. All fields that are wrong are told at once; the checks
+    /// look when all of them can be read.
     ///
     /// ```
     /// use continuity::prelude::*;
@@ -45,38 +66,99 @@ impl Request {
 
 /// A form being drawn: its fields with what was filled in, its checks, its errors.
 pub struct Form<'a, A> {
-    submitted: Option<&'a Hit>,
+    pub(super) submitted: Option<&'a Hit>,
     answer: Option<A>,
     start: RefCell<Vec<(String, String)>>,
     errors: RefCell<Vec<Problem>>,
+    /// The fields that were drawn, with their labels where they are not made of the name.
+    drawn: Rc<RefCell<Vec<Drawn>>>,
+    /// Finds out what the type asks for.
+    look: fn(&[&str]) -> Asked,
+    asked: OnceCell<Asked>,
+    /// A mistake of the program's.
+    failed: RefCell<Option<Error>>,
     /// It has a field for files: they are sent only if the form says so.
     pub(super) has_files: Cell<bool>,
+    /// The files that wait for it to be right.
+    pub(super) kept: &'a Kept,
+}
+
+/// A field that was drawn.
+struct Drawn {
+    field: String,
+    label: Option<String>,
 }
 
 struct Problem {
     field: String,
-    message: Cow<'static, str>,
+    message: Message,
+}
+
+enum Message {
+    Wrong(Wrong),
+    /// What a check of the program's says.
+    Said(Cow<'static, str>),
 }
 
 impl<'a, A: DeserializeOwned> Form<'a, A> {
     /// The form as it is first, or with what was filled in.
-    pub(super) fn new(submitted: Option<&'a Hit>) -> Self {
+    pub(super) fn new(submitted: Option<&'a Hit>, kept: &'a Kept) -> Self {
         let mut form = Form {
             submitted,
             answer: None,
             start: RefCell::default(),
             errors: RefCell::default(),
+            drawn: Rc::default(),
+            look: Asked::by::<A>,
+            asked: OnceCell::new(),
+            failed: RefCell::default(),
             has_files: Cell::new(false),
+            kept,
         };
-        match submitted.map(params::decode::<A>) {
-            None => {}
-            Some(Ok(answer)) => form.answer = Some(answer),
-            Some(Err(error)) => {
-                let field = error.field().unwrap_or_default().to_owned();
-                form.errors.get_mut().push(Problem { field, message: params::why(&error).into() });
+        if let Some(hit) = submitted {
+            let errors = form.errors.get_mut();
+            let refused = kept.refused().into_iter();
+            errors.extend(refused.map(|(field, wrong)| Problem { field, message: Message::Wrong(wrong) }));
+            match decode::all::<A>(hit) {
+                Ok(answer) => form.answer = Some(answer),
+                Err(problems) => form.note(problems),
             }
         }
         form
+    }
+
+    fn note(&mut self, problems: Vec<decode::Problem>) {
+        for decode::Problem { field, wrong, why } in problems {
+            tracing::debug!(field, %wrong, why = %Line(why), "a form was not right");
+            self.errors.get_mut().push(Problem { field, message: Message::Wrong(wrong) });
+        }
+    }
+
+    /// Draws what is inside of it. Fails where no visitor could ever fill it in.
+    pub(super) fn draw(&self, page: impl FnOnce(&Self) -> Markup) -> Result<Markup, Error> {
+        let inside = page(self);
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        if self.submitted.is_none() {
+            self.look_for_mistakes()?;
+            return Ok(inside);
+        }
+        Ok(PreEscaped(inside.0.replace(ERRORS, &self.list_errors().0)))
+    }
+
+    fn look_for_mistakes(&self) -> Result<(), Error> {
+        let drawn = self.drawn.borrow();
+        let drawn: Vec<&str> = drawn.iter().map(|drawn| &*drawn.field).collect();
+        let asked = self.asked();
+        let mistake = match asked.is_closed() {
+            true => (self.look)(&drawn).mistake(&drawn),
+            false => asked.mistake(&drawn),
+        };
+        mistake.map_or(Ok(()), |why| {
+            let of = std::any::type_name::<A>();
+            Err(Error::new(format!("no form can fill in `{of}`: {why}")))
+        })
     }
 
     /// What was filled in, if all of it is right.
@@ -87,29 +169,52 @@ impl<'a, A: DeserializeOwned> Form<'a, A> {
 
 impl<A> Form<'_, A> {
     /// Demands that `right` holds for what was filled in; else `message` stands at `field`. Checks come before the
-    /// markup that shows their errors.
+    /// field that shows their error.
     pub fn check(&self, right: impl FnOnce(&A) -> bool, field: &str, message: impl Into<Cow<'static, str>>) {
         if self.answer.as_ref().is_some_and(|answer| !right(answer)) {
-            self.errors.borrow_mut().push(Problem { field: field.to_owned(), message: message.into() });
+            let message = Message::Said(message.into());
+            self.errors.borrow_mut().push(Problem { field: field.to_owned(), message });
         }
     }
 
-    /// What the fields hold before the visitor fills them in.
+    /// What the fields hold before the visitor fills them in. Fails, with the page, if a field cannot be one of a form.
     pub fn start_with(&self, values: &impl Serialize) {
-        let encoded = serde_html_form::to_string(values).unwrap_or_default();
-        *self.start.borrow_mut() = form_urlencoded::parse(encoded.as_bytes()).into_owned().collect();
+        match serde_html_form::to_string(values) {
+            Ok(encoded) => {
+                *self.start.borrow_mut() = form_urlencoded::parse(encoded.as_bytes()).into_owned().collect();
+            }
+            Err(error) => {
+                *self.failed.borrow_mut() = Some(Error::caused("a form cannot start with this", error))
+            }
+        }
     }
 
     /// All errors, as a list; nothing if there are none.
     pub fn errors(&self) -> Markup {
-        let errors = self.errors.borrow();
+        PreEscaped(if self.submitted.is_some() { ERRORS } else { "" }.to_owned())
+    }
+
+    fn list_errors(&self) -> Markup {
+        let (errors, drawn) = (self.errors.borrow(), self.drawn.borrow());
         if errors.is_empty() {
             return PreEscaped(String::new());
         }
+        let label = |field: &str| {
+            let drawn = drawn.iter().find(|drawn| drawn.field == field);
+            drawn.and_then(|drawn| drawn.label.clone()).unwrap_or_else(|| match field {
+                "" => "This form".to_owned(),
+                field => label(field),
+            })
+        };
         html! {
             ul class="errors" role="alert" {
-                @for error in errors.iter() {
-                    li { @if !error.field.is_empty() { (label(&error.field)) ": " } (error.message) }
+                @for Problem { field, message } in errors.iter() {
+                    li {
+                        @match message {
+                            Message::Wrong(wrong) => { (label(field)) " " (wrong.to_string()) }
+                            Message::Said(text) => { @if !field.is_empty() { (label(field)) ": " } (text) }
+                        }
+                    }
                 }
             }
         }
@@ -117,95 +222,52 @@ impl<A> Form<'_, A> {
 
     /// The error of one field; nothing if there is none.
     pub fn error(&self, field: &str) -> Markup {
-        let errors = self.errors.borrow();
-        let found = errors.iter().find(|error| error.field == field);
-        html! { @if let Some(error) = found { em class="error" id={ (field) "-error" } { (error.message) } } }
+        field::error(field, self.error_text(field).as_deref())
     }
 
-    /// What a field holds: what was filled in, else what it started with.
+    fn error_text(&self, field: &str) -> Option<String> {
+        let errors = self.errors.borrow();
+        let found = errors.iter().find(|error| error.field == field)?;
+        Some(match &found.message {
+            Message::Wrong(wrong) => format!("This {wrong}"),
+            Message::Said(text) => text.clone().into_owned(),
+        })
+    }
+
+    /// What a field holds: what was filled in, else what it started with. Of several the one that counts.
     pub fn value(&self, field: &str) -> String {
+        let filled_in = |hit: &Hit| hit.param(field).map(Cow::into_owned);
+        let counts = match self.submitted {
+            Some(hit) => filled_in(hit),
+            None => self.values(field).pop(),
+        };
+        counts.unwrap_or_default()
+    }
+
+    /// All that a field holds, where it takes several.
+    pub fn values(&self, field: &str) -> Vec<String> {
+        let is_its = |name: &str| name == field;
         match self.submitted {
-            Some(hit) => hit.param(field).map(Cow::into_owned).unwrap_or_default(),
+            Some(hit) => {
+                let its = hit.params().filter(|(name, _)| is_its(name));
+                its.map(|(_, value)| value.into_owned()).collect()
+            }
             None => {
                 let start = self.start.borrow();
-                start
-                    .iter()
-                    .find(|(name, _)| name == field)
-                    .map(|(_, value)| value.clone())
-                    .unwrap_or_default()
+                start.iter().filter(|(name, _)| is_its(name)).map(|(_, value)| value.clone()).collect()
             }
         }
     }
 
-    /// A line of text, labelled by its name, with its error.
-    pub fn text(&self, field: &str) -> Markup {
-        self.input("text", field)
+    /// What the type asks for, as far as it says so itself.
+    fn asked(&self) -> &Asked {
+        self.asked.get_or_init(|| (self.look)(&[]))
     }
 
-    /// An address of e-mail.
-    pub fn email(&self, field: &str) -> Markup {
-        self.input("email", field)
+    /// Whether the type's field is a whole number.
+    fn is_whole(&self, field: &str) -> bool {
+        self.asked().is_whole(field).unwrap_or_else(|| (self.look)(&[field]).is_whole(field) == Some(true))
     }
-
-    /// A number. Browsers let letters through; decoding does not.
-    pub fn number(&self, field: &str) -> Markup {
-        self.input("number", field)
-    }
-
-    /// A password: what was filled in is not shown again.
-    pub fn password(&self, field: &str) -> Markup {
-        html! { label { (label(field)) " " input type="password" name=(field); } (self.error(field)) }
-    }
-
-    /// Several lines of text.
-    pub fn textarea(&self, field: &str) -> Markup {
-        html! { label { (label(field)) " " textarea name=(field) { (self.value(field)) } } (self.error(field)) }
-    }
-
-    /// A box to tick: `true`, or not there (`#[serde(default)]`).
-    pub fn checkbox(&self, field: &str) -> Markup {
-        let ticked = self.value(field) == "true";
-        html! {
-            label { input type="checkbox" name=(field) value="true" checked[ticked]; " " (label(field)) }
-            (self.error(field))
-        }
-    }
-
-    /// One of several: pairs of value and text.
-    pub fn select(&self, field: &str, options: &[(&str, &str)]) -> Markup {
-        let chosen = self.value(field);
-        html! {
-            label {
-                (label(field)) " "
-                select name=(field) {
-                    @for (value, text) in options { option value=(value) selected[*value == chosen] { (text) } }
-                }
-            }
-            (self.error(field))
-        }
-    }
-
-    fn input(&self, kind: &str, field: &str) -> Markup {
-        let wrong = self.errors.borrow().iter().any(|error| error.field == field);
-        let describes = wrong.then(|| format!("{field}-error"));
-        html! {
-            label {
-                (label(field)) " "
-                input type=(kind) name=(field) value=(self.value(field))
-                    aria-invalid=[wrong.then_some("true")] aria-describedby=[describes];
-            }
-            (self.error(field))
-        }
-    }
-}
-
-/// A field's name as people write it: `first_name` is "First name".
-pub(super) fn label(field: &str) -> String {
-    let mut text = field.replace(['_', '-'], " ");
-    if let Some(first) = text.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    text
 }
 
 impl<A> std::fmt::Debug for Form<'_, A> {

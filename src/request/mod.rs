@@ -9,6 +9,7 @@ mod choices;
 mod choose;
 #[cfg(feature = "cookies")]
 mod cookies;
+mod decode;
 mod effect;
 #[cfg(feature = "multipart")]
 pub(crate) mod file;
@@ -40,7 +41,7 @@ pub use choices::{Callbacks, Choice, Choices};
 pub use effect::Key;
 #[cfg(feature = "multipart")]
 pub use file::UploadedFile;
-pub use form::Form;
+pub use form::{Field, Form};
 pub use params::FromParam;
 pub(crate) use parts::apart;
 pub use parts::{First, Layout, Parts, Slots};

@@ -9,6 +9,7 @@ use super::Request;
 use super::params::{FromParam, FromValue};
 use crate::error::Error;
 use crate::journal::{SECRET, inside};
+use crate::wrong::Wrong;
 
 thread_local! {
     /// Values that were read as secrets since somebody asked.
@@ -54,9 +55,9 @@ impl<T> Secret<T> {
 }
 
 impl<T: FromValue> Secret<T> {
-    fn of(value: &str) -> Option<Self> {
+    fn of(value: &str) -> Result<Self, Wrong> {
         if value == SECRET {
-            return Some(Secret(None));
+            return Ok(Secret(None));
         }
         READ.with(|read| read.borrow_mut().push(value.to_owned()));
         T::from_value(value).map(|value| Secret(Some(value)))
@@ -66,6 +67,14 @@ impl<T: FromValue> Secret<T> {
 /// What was read as secrets on this thread since the last time.
 pub(super) fn collected() -> Vec<String> {
     READ.with(|read| std::mem::take(&mut *read.borrow_mut()))
+}
+
+/// Reads what is nobody's: of the values that are read as secrets meanwhile none is one.
+pub(super) fn unheard<T>(read: impl FnOnce() -> T) -> T {
+    let before = collected();
+    let value = read();
+    READ.with(|read| *read.borrow_mut() = before);
+    value
 }
 
 impl Request {
@@ -97,17 +106,19 @@ impl Request {
 
 impl<T: FromValue> FromParam for Secret<T> {
     const IS_SECRET: bool = true;
+    const TAKES_ONE: bool = true;
 
     fn from_values(name: &str, values: &[String]) -> Result<Self, Error> {
-        let value = values.first().ok_or_else(|| Error::bad_input(name, "is missing"))?;
-        Secret::of(value).ok_or_else(|| Error::bad_input(name, format!("is not {}", T::EXPECTED)))
+        let value = values.last().ok_or_else(|| Error::bad_input(name, Wrong::Missing))?;
+        Secret::of(value).map_err(|wrong| Error::bad_input(name, wrong))
     }
 }
 
 impl<'de, T: FromValue> Deserialize<'de> for Secret<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = String::deserialize(deserializer)?;
-        Secret::of(&value).ok_or_else(|| serde::de::Error::custom(format!("expected {}", T::EXPECTED)))
+        // It says what is wrong, and not with what.
+        Secret::of(&value).map_err(serde::de::Error::custom)
     }
 }
 

@@ -80,7 +80,7 @@ impl Session {
         let (status, message, id) = if own.is_some_and(Error::is_closing) {
             (StatusCode::SERVICE_UNAVAILABLE, "This was just closed.".to_owned(), None)
         } else if own.is_some_and(Error::is_bad_input) {
-            tracing::debug!(session = %self.name(), place = %place, error = %Line(error), "bad input ended a session");
+            tracing::debug!(session = %self.name(), place = %place, error = %Line(Chain(error.as_ref())), "bad input ended a session");
             (StatusCode::BAD_REQUEST, format!("The {error}."), None)
         } else {
             let message = "Something went wrong here, and it was noted.".to_owned();

@@ -135,7 +135,7 @@ async fn line_05_after_it_was_told_a_verb_that_asks_for_a_hit_never_returns() {
         match &*how {
             "/next" => drop(req.next().await),
             "/choose" => drop(req.choose(|c| html! { (c.link("on", ())) }).await),
-            _ => drop::<Result<(), Error>>(req.ask(|f| f.text("x")).await),
+            _ => drop::<Result<(), Error>>(req.ask(|f| html! { (f.text("x")) }).await),
         }
         diary.note("asked again");
         Ok(())

@@ -20,6 +20,7 @@ mod examples;
 mod failing;
 #[cfg(feature = "sqlite")]
 mod faults;
+mod fields;
 mod files;
 mod flows;
 mod journal;

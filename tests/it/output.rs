@@ -16,7 +16,7 @@ async fn line_08_text_is_escaped_wherever_it_stands() {
     async fn nasty(mut req: Request) -> Result<()> {
         let what: String = req.param("what")?;
         req.title(&what).print(&what).print(html! { p title=(what) { (what) } });
-        req.choose(|c| html! { (c.link(&what, 1)) (c.button(&what, 2)) (c.form(|()| 3, |f| f.text(&what))) })
+        req.choose(|c| html! { (c.link(&what, 1)) (c.button(&what, 2)) (c.form(|()| 3, |f| html! { (f.text(&what)) })) })
             .await?;
         Ok(())
     }

@@ -87,7 +87,7 @@ async fn patient(mut req: Request) -> Result<()> {
     match &*how {
         "/next" => drop(req.next().await?),
         "/choose" => req.choose(|c| html! { (c.link("choose", ())) }).await?,
-        "/ask" => req.ask(|f| f.text("field")).await?,
+        "/ask" => req.ask(|f| html! { (f.text("field")) }).await?,
         "/confirm" => drop(req.confirm("confirm?").await?),
         "/inform" => req.inform("inform").await?,
         "/callbacks" => req.callbacks(&mut (), |c, ()| html! { (c.link("callback", |()| ())) }).await?,

@@ -280,10 +280,12 @@ async fn a_file_of_a_form_that_sends_its_name_only_is_an_error_that_says_so() {
         req.print(html! { (none) });
         Ok(())
     }
+    let log = Log::listen();
     let mut browser = Browser::new(forgets);
     browser.get("/").await.submit().await.shows("true");
     browser.get("/").await.attach("photo", "cat.png", "meow").submit().await;
-    browser.status(400).shows("photo").shows("multipart/form-data");
+    browser.status(400).shows("`photo` is no file");
+    assert!(log.text().contains("multipart/form-data"), "the log says what to change: {}", log.text());
 }
 
 #[tokio::test]

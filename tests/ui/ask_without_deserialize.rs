@@ -7,7 +7,7 @@ struct Address {
 }
 
 async fn ship(mut req: Request) -> Result<()> {
-    let address: Address = req.ask(|f| f.text("street")).await?;
+    let address: Address = req.ask(|f| html! { (f.text("street")) }).await?;
     req.print(address.street);
     Ok(())
 }

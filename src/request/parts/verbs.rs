@@ -86,7 +86,7 @@ where
     }
 
     /// Takes a hit and returns its value, or says why not.
-    fn consider_in_part(&mut self, scope: &Scope, hit: Box<Hit>, token: &Token) -> Option<T> {
+    fn consider_in_part(&mut self, scope: &Scope, mut hit: Box<Hit>, token: &Token) -> Option<T> {
         let session = self.asking.session();
         let answer = session.core.seal.answer(&hit, token);
         if token.part == LINK {
@@ -98,6 +98,7 @@ where
             self.asking.taken(hit, answer, taken);
             return Some(value);
         }
+        self.kept.join(token.part, &mut hit, &session.core);
         let hand = InHand::new(session, hit);
         match self.draw(
             (token.step, session.old_bits()),
