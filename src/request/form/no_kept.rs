@@ -5,7 +5,7 @@ use crate::hit::Hit;
 use crate::wrong::Wrong;
 
 #[derive(Default)]
-pub(in crate::request) struct Kept;
+pub(in crate::request) struct Kept(());
 
 impl Kept {
     pub(in crate::request) fn join(&self, _: u32, _: &mut Hit, _: &Core) {}
