@@ -19,7 +19,7 @@ use crate::limits::Limits;
 use crate::log::{Gate, Line};
 use crate::mapper::cookie::SessionCookie;
 use crate::mapper::forwarded::{DOUBTFUL, Proxies};
-use crate::mapper::key::{Keys, random};
+use crate::mapper::key::{Keys, VisitorId, random};
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::returns::Returns;
 use crate::mapper::rotate::Rotated;
@@ -288,14 +288,17 @@ impl Core {
         self.refuse(hit, StatusCode::SERVICE_UNAVAILABLE, message);
     }
 
-    /// Answers for a step that could not be written: it did not happen.
+    /// Answers for a step that could not be written: it did not happen. A new id is told all the same if the one that brought
+    /// the hit `is_past`.
     #[cold]
-    pub(crate) fn undone(&self, ready: Ready) {
+    pub(crate) fn undone(&self, ready: Ready, is_past: impl FnOnce(VisitorId) -> bool) {
         const UNDONE: &str =
             "This could not be written down, so it did not happen. Please try again in a moment.";
         match ready {
             Ready::Whole(mut hit) => {
+                let introduction = hit.reply.introduction.take().filter(|_| is_past(hit.by));
                 hit.reply.discard();
+                hit.reply.introduction = introduction;
                 self.busy(hit, UNDONE);
             }
             // Dropped, it answers 503, or breaks off.

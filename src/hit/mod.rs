@@ -19,6 +19,7 @@ use crate::body::Body;
 use crate::intake::multipart::Sent;
 use crate::mapper::Cut;
 use crate::mapper::forwarded::{Forwarded, Proxies};
+use crate::mapper::key::VisitorId;
 use crate::mapper::returns::Pass;
 use crate::page::{Frames, Notice};
 use crate::reply::{Back, Complete, Kept, Ready, Reply};
@@ -41,6 +42,8 @@ pub struct Hit {
     mount: usize,
     /// Parameters that name the visitor or the session: pages carry them on, programs do not see them.
     pub(crate) cut: Cut,
+    /// By which id its session was found; that may have been changed when the session comes to it.
+    pub(crate) by: VisitorId,
     /// How it came, if it was by a URL of `return_url`.
     pass: Option<Box<Pass>>,
     /// It has been worked on for longer than a session may be idle.
@@ -86,6 +89,7 @@ impl Hit {
                 forwarded: None,
                 mount: 0,
                 cut: Cut::default(),
+                by: VisitorId::NOBODY,
                 pass: None,
                 overtime: false,
                 told: false,

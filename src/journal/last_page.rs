@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::ledger::Ledger;
+use super::renames::Looking;
 use super::store::Head;
 use super::tape::Tape;
 use crate::engine::Core;
@@ -17,7 +19,8 @@ impl Session {
         let mut state = self.queue.lock();
         let Some(extra) = state.peek_extra() else { return Some(page) };
         // Once the answer is taken, the page is that of a new step.
-        let seeks = extra.tape.as_ref().is_some_and(|tape| tape.turned.is_some() || tape.rehearses);
+        let copy = extra.ledger.as_ref().is_some_and(|ledger| ledger.stands_for.is_some());
+        let seeks = copy || extra.tape.as_ref().is_some_and(|tape| tape.turned.is_some());
         let branches = extra.branches.as_deref_mut().filter(|branches| branches.seeks && seeks);
         let Some(branches) = branches else { return Some(page) };
         branches.made = Some(page);
@@ -36,14 +39,16 @@ impl Session {
             drop(self.finish(hit, true));
         }
         let hit = self.queue.lock().take_first();
-        if let Some(hit) = hit {
-            self.core.repeat(self, hit);
+        match hit {
+            Some(hit) if self.is_past(&hit) => self.hand_back([hit]),
+            Some(hit) => self.core.repeat(self, hit),
+            None => {}
         }
         if self.branches(|branches| branches.back.is_some()) == Some(true) {
             return self.go_back_to(None, None);
         }
         self.queue.end();
-        if self.tape(|tape| tape.rehearses) == Some(false) {
+        if self.ledger(|ledger| ledger.stands_for.is_none()) == Some(true) {
             // Its other branches could not be gone on from.
             self.core.table.remove(self);
             self.end_late();
@@ -56,16 +61,18 @@ impl Core {
     /// last page.
     pub(super) async fn repeat_end(
         self: &Arc<Self>,
-        visitor: VisitorId,
-        head: Head,
+        _looking: Looking,
+        (visitor, head): (VisitorId, Head),
         flow: u16,
         hit: Box<Hit>,
     ) {
         let answer = self.seal.answer_of(head.session, &hit).unwrap_or(Answered::NONE);
         let known = answer.is_some() && self.journal().count_replay(visitor, self.limits.replays);
         let wound = if known { self.last_words(&head, answer).await } else { None };
+        let wound = wound.filter(|_| !self.journal().renames.is_dead(visitor));
         let Some((tape, first)) = wound else { return self.expire(hit) };
-        let ghost = Session::parked(self.clone(), visitor, head.label, head.session, flow);
+        let ledger = Ledger::beside(head.session);
+        let ghost = Session::parked(self.clone(), visitor, (head.label, head.session), flow, ledger);
         {
             let mut state = ghost.queue.lock();
             state.extra().branches.get_or_insert_default().seeks = true;
@@ -83,8 +90,6 @@ impl Core {
     ) -> Option<(Tape, Box<super::Taken>)> {
         let tree = self.tree_of(head.session).await.ok()?;
         let step = tree.last_words(answer.number())?;
-        let (mut tape, first) = tree.wind(step, false, self.journal().build)?;
-        (tape.stays, tape.rehearses) = (true, true);
-        Some((tape, first))
+        tree.wind(step, false, self.journal().build)
     }
 }

@@ -15,6 +15,8 @@ mod headers;
 mod hits;
 pub(crate) mod inside;
 mod last_page;
+mod leaving;
+pub(crate) mod ledger;
 mod lookups;
 mod parking;
 mod reading;
@@ -23,6 +25,7 @@ mod record;
 pub(crate) mod recording;
 #[cfg(feature = "test")]
 mod rehearsal;
+pub(crate) mod renames;
 mod store;
 #[cfg(feature = "test")]
 mod strict;
@@ -48,6 +51,7 @@ pub use export::Export;
 pub(crate) use hits::SECRET;
 use lookups::Lookups;
 pub use record::{Record, records};
+use renames::Renames;
 pub use store::{
     Change, Chunk, Fault, Found, Head, Memory, Opened, Recalled, SLOTS, State, Store, StoreError, Visitor,
 };
@@ -87,6 +91,8 @@ pub(crate) struct Journal {
     reading: Mutex<HashMap<u64, (u32, bool)>>,
     /// How many have left memory so far.
     left: AtomicU64,
+    /// Ids that are being changed.
+    pub(crate) renames: Renames,
     /// What hits ask the store.
     lookups: Arc<Lookups>,
     /// Sessions that were woken by themselves, and whose visitor's id is not known.
@@ -122,6 +128,7 @@ impl Journal {
             present: Mutex::default(),
             reading: Mutex::default(),
             left: AtomicU64::new(0),
+            renames: Renames::default(),
             lookups: Arc::default(),
             woken: Mutex::default(),
             places: Semaphore::new(SLOTS),

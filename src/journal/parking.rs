@@ -11,7 +11,7 @@ use crate::error::Chain;
 use crate::log::Line;
 use crate::mapper::key::VisitorId;
 use crate::mapper::reap::seconds;
-use crate::session::Session;
+use crate::session::{self, Session};
 
 /// Sessions that are seen to in one second, of those whose time has come.
 const A_SECOND: usize = 64;
@@ -30,8 +30,8 @@ impl Core {
         }
         for session in self.table.resting(now, seconds(self.idle_unkept)) {
             // It could not come back as it is: what can be kept of it is written already.
-            if session.tape(|tape| tape.strayed && tape.unwritten == 0) == Some(true) && !session.is_at_work()
-            {
+            let strayed = session.recorded(|tape, ledger| tape.strayed && ledger.is_written());
+            if strayed == Some(true) && !session.is_at_work() {
                 session.leave_memory();
                 journal.leave(&session);
             }
@@ -60,8 +60,12 @@ impl Core {
             return false;
         }
         let task = session.queue.take_resting(|talk, extra| {
-            let tape = extra.and_then(|extra| extra.tape.as_deref_mut());
-            tape.filter(|tape| talk.current.is_none() && tape.rests()).map(|tape| tape.stays = true).is_some()
+            let Some((tape, ledger)) = extra.and_then(session::Rare::recorded) else { return false };
+            let rests = talk.current.is_none() && tape.rests() && ledger.may_rest();
+            if rests {
+                ledger.leave();
+            }
+            rests
         });
         let Some(task) = task else { return false };
         let due = self.clock.now().saturating_add(seconds(self.limits.idle));
@@ -180,7 +184,7 @@ impl Core {
         left.extend(self.journal().woken().drain(..));
         loop {
             left.retain(|session| {
-                session.tape(|tape| tape.begun) == Some(true)
+                session.ledger(|ledger| ledger.begun) == Some(true)
                     && !session.queue.lock().has_ended()
                     && !self.park(session)
             });

@@ -51,14 +51,14 @@ pub(super) struct Place {
     pub(super) over: Option<(VisitorId, Head)>,
     /// It could not be rebuilt.
     pub(super) lost: bool,
-    /// Who has other sessions.
+    /// Who has sessions in the journal.
     pub(super) visitor: Option<VisitorId>,
 }
 
 impl Core {
     /// What the journal has of the sessions of a hit.
     pub(super) async fn look_up(self: &Arc<Self>, recall: &Recall) -> Result<Place, StoreError> {
-        let mut place = Place { session: None, over: None, lost: false, visitor: recall.known };
+        let mut place = Place { session: None, over: None, lost: false, visitor: None };
         if let Some(pass) = recall.hit.pass() {
             place.session = self.find_returned(pass.serial, recall).await?;
             return Ok(place);
@@ -127,18 +127,16 @@ impl Core {
     }
 
     /// The session of a hit, if it is in memory after all: it came meanwhile, or has not quite left.
-    pub(super) fn in_table(&self, recall: &Recall) -> Option<(Arc<Session>, bool)> {
+    pub(super) fn in_table(&self, recall: &Recall) -> Option<(Arc<Session>, VisitorId, bool)> {
         let now = self.clock.now();
         let there = recall.ids.iter().filter(|_| recall.hit.pass().is_none()).find_map(|id| {
             match self.table.find(*id, recall.label, now) {
-                table::Found::Session(session, grew) => Some((session, grew)),
+                table::Found::Session(session, grew) => Some((session, *id, grew)),
                 table::Found::Visitor | table::Found::Nobody => None,
             }
         });
         // Not a tombstone: what is written of that is looked for.
-        there.filter(|(session, _)| {
-            session.tape(|tape| tape.stays) == Some(true) || !session.queue.lock().has_ended()
-        })
+        there.filter(|(session, ..)| session.is_leaving() || !session.queue.lock().has_ended())
     }
 }
 

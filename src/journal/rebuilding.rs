@@ -4,7 +4,9 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::ledger::Ledger;
 use super::reading::{Place, Read};
+use super::renames::Looking;
 use super::store::{Change, Chunk, Fault, Head, SLOTS, State, StoreError};
 use super::tape::{Met, Tape};
 use super::{Journal, Submission, hits, inside};
@@ -12,6 +14,7 @@ use crate::engine::Core;
 use crate::error::Chain;
 use crate::hit::Hit;
 use crate::log::Line;
+use crate::mapper::Whom;
 use crate::mapper::key::VisitorId;
 use crate::mapper::reap::seconds;
 use crate::page::Notice;
@@ -33,8 +36,8 @@ const CROWDED: &str = "Too many visitors come back at once.";
 pub(crate) struct Recall {
     /// Whom it proves to be: one, mostly.
     pub(crate) ids: Vec<VisitorId>,
-    /// They have other sessions in memory.
-    pub(crate) known: Option<VisitorId>,
+    /// Whom a session is started for if there is none, as far as that is known without the journal.
+    pub(crate) known: Whom,
     pub(crate) flow: u16,
     pub(crate) label: u64,
     pub(crate) hit: Box<Hit>,
@@ -52,16 +55,22 @@ impl Core {
     async fn recall_now(self: Arc<Self>, mut recall: Recall) {
         let journal = self.journal();
         let Ok(_place) = journal.recalls.try_acquire() else { return self.busy(recall.hit, CROWDED) };
+        let looking = Looking::by(&self, &recall.ids);
         let mut sure = false;
         for _ in 0..TRIES {
+            // Nothing is found any more by an id that was changed, also while that is not written yet.
+            recall.ids.retain(|id| !journal.renames.is_dead(*id));
             let found = match self.look_up(&recall).await {
                 Ok(found) => found,
                 Err(error) => return self.not_looked_up(recall.hit, &error),
             };
             let Some((id, head, read)) = found.session else {
                 match self.in_table(&recall) {
-                    Some((session, grew)) => return self.deliver_known(&session, grew, recall.hit),
-                    None if sure => return self.start_after(recall, found),
+                    Some((session, id, grew)) => {
+                        recall.hit.by = id;
+                        return self.deliver_known(&session, grew, recall.hit);
+                    }
+                    None if sure => return self.start_after(recall, found, looking),
                     // It may have left before the first that is written of it was.
                     None => journal.barrier().await,
                 }
@@ -69,6 +78,7 @@ impl Core {
                 continue;
             };
             recall.hit.set_own(id != VisitorId::NOBODY);
+            recall.hit.by = id;
             match self.resume(id, &head, read, recall.flow) {
                 Ok(Some(session)) => return self.deliver(&session, recall.hit),
                 // It is just leaving: when all is written it can come back.
@@ -88,17 +98,18 @@ impl Core {
     }
 
     /// There is no such session: the hit starts one, unless it comes from a page of one.
-    fn start_after(self: &Arc<Self>, recall: Recall, place: Place) {
+    fn start_after(self: &Arc<Self>, recall: Recall, place: Place, looking: Looking) {
         if recall.hit.pass().is_some() {
             return self.expire(recall.hit);
         }
-        let Recall { flow, label, mut hit, .. } = recall;
+        let Recall { known, flow, label, mut hit, .. } = recall;
         if hit.token() == Some(ANEW) {
             hit.begin_anew(None);
         } else if place.lost {
             return self.tell_lost(hit);
         } else if hit.token().is_some() {
             if let Some((visitor, head)) = place.over {
+                hit.by = visitor;
                 // It may have ended just now: then its last page is kept.
                 if let Some(session) = self.table.lingering(visitor, label)
                     && session.serial == head.session
@@ -106,13 +117,13 @@ impl Core {
                     return self.deliver(&session, hit);
                 }
                 let core = self.clone();
-                self.runtime.spawn(async move { core.repeat_end(visitor, head, flow, hit).await });
+                self.runtime.spawn(async move { core.repeat_end(looking, (visitor, head), flow, hit).await });
                 return;
             }
             // A newborn's page; the newborn is gone. What was answered there is no answer to another session.
             hit.begin_anew(Some(Notice::StartedAgain));
         }
-        self.start(place.visitor, flow, label, hit);
+        self.start(known.or_recorded(place.visitor), flow, label, hit);
     }
 
     /// The session of this number, in memory from here on. `None` if it is just leaving.
@@ -132,12 +143,14 @@ impl Core {
         if reading.is_outdated() {
             return Ok(None);
         }
-        let session = Session::parked(self.clone(), id, head.label, head.session, flow);
+        let place = (head.label, head.session);
+        let session = Session::parked(self.clone(), id, place, flow, Ledger::recorded());
         present.insert(head.session, Arc::downgrade(&session));
         drop(present);
         if let Err(full) = self.let_in(&session, id) {
-            journal.leave(&session);
-            return Err(full);
+            let left = self.put_out(&session);
+            session.hand_back(left);
+            return full.or_renamed();
         }
         self.runtime.spawn(self.clone().rebuild(session.clone(), head.clone(), wound));
         Ok(Some(session))
@@ -157,8 +170,11 @@ impl Core {
         if session.queue.lock().has_ended() {
             return Ok(None);
         }
-        if session.visitor() == VisitorId::NOBODY && id != VisitorId::NOBODY {
-            self.table.adopt(&session, id, self)?;
+        if session.visitor() == VisitorId::NOBODY
+            && id != VisitorId::NOBODY
+            && let Err(full) = self.table.adopt(&session, id, self)
+        {
+            return full.or_renamed();
         }
         Ok(Some(session))
     }
@@ -173,7 +189,8 @@ impl Core {
             if present.get(&head.session).is_some_and(|there| there.strong_count() > 0) {
                 return None;
             }
-            let session = Session::parked(self.clone(), VisitorId::NOBODY, head.label, head.session, flow);
+            let place = (head.label, head.session);
+            let session = Session::parked(self.clone(), VisitorId::NOBODY, place, flow, Ledger::recorded());
             present.insert(head.session, Arc::downgrade(&session));
             session
         };
@@ -188,6 +205,8 @@ impl Core {
             None => self.wind(head.clone()).await,
         };
         match wound {
+            // The server stops, or what it was to go on with could not be written.
+            _ if session.is_leaving() => session.hand_back(self.put_out(&session)),
             Ok((tape, first)) => {
                 self.journal().in_place(head.session, session.replay(tape, &first)).await;
                 match self.rewound(&session).await {
@@ -200,7 +219,7 @@ impl Core {
             }
             Err(error) => {
                 tracing::error!(session = %session.name(), error = %Line(Chain(&error)), "a session cannot be read");
-                self.put_back(&session);
+                self.put_out(&session).into_iter().for_each(|hit| self.busy(hit, UNREACHABLE));
             }
         }
     }
@@ -209,7 +228,7 @@ impl Core {
     fn arrived(self: &Arc<Self>, session: &Arc<Session>, head: &Head) {
         // What it has lost is written down, and who was told before is not told again.
         session.write_on();
-        if session.tape(|tape| tape.told) == Some(true) {
+        if session.ledger(|ledger| ledger.told) == Some(true) {
             self.tell(vec![session.clone()]);
         }
         if head.deaths > 0 {
@@ -218,13 +237,15 @@ impl Core {
         }
     }
 
-    /// A session that could not be read this time.
-    fn put_back(&self, session: &Arc<Session>) {
+    /// A session that is not rebuilt this time. Gives back the hits that wait for it.
+    fn put_out(&self, session: &Arc<Session>) -> Vec<Box<Hit>> {
+        // Who comes too late for it looks into the journal.
+        session.ledger(|ledger| ledger.leave());
         let hits = session.queue.close_running();
         session.queue.end();
         self.table.remove(session);
         self.journal().leave(session);
-        hits.into_iter().for_each(|hit| self.busy(hit, UNREACHABLE));
+        hits
     }
 
     /// A session that cannot be rebuilt: its visitor is told, and it is kept for who wants to know why.
@@ -243,7 +264,7 @@ impl Core {
     ) -> impl Iterator<Item = Box<Hit>> + use<> {
         let hits = session.queue.close_running();
         session.talk(|talk| drop(talk.current.take()));
-        session.tape(|tape| tape.stays = true);
+        session.ledger(|ledger| ledger.leave());
         session.queue.end();
         session.bury_branches();
         self.table.remove(session);
@@ -397,9 +418,13 @@ impl Session {
         let met = met.unwrap_or(Replayed::Present);
         match met {
             Replayed::Hit(..) => {}
+            Replayed::Told => {
+                self.ledger(|ledger| ledger.told = true);
+                inside::unhush();
+            }
             // Others have their turn; who has diverged gets none.
             Replayed::Pending => cx.waker().wake_by_ref(),
-            Replayed::Present | Replayed::Told => inside::unhush(),
+            Replayed::Present => inside::unhush(),
         }
         met
     }

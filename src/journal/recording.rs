@@ -3,18 +3,18 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::entry::{Ending, Entry, Taken, Verb};
+use super::entry::{Entry, Taken, Verb};
 use super::headers::Fields;
 use super::hits::{self, Hidden};
-use super::store::{Change, Fault, State};
+use super::ledger::Ledger;
+use super::renames::Rename;
+use super::store::Change;
 use super::tape::Tape;
 use super::turning::After;
 use super::{Journal, Submission, Then, inside};
 use crate::engine::Core;
 use crate::error::Error;
 use crate::hit::Hit;
-use crate::mapper::key::VisitorId;
-use crate::mapper::reap::seconds;
 use crate::reply::Ready;
 use crate::session::{Session, Way};
 
@@ -43,7 +43,26 @@ impl Session {
         state.peek_extra()?.tape.as_deref_mut().map(look)
     }
 
-    fn journal(&self) -> &Journal {
+    /// Looks at or changes how the session stands with its journal, if it is recorded. Runs under the session's lock, as above.
+    pub(crate) fn ledger<R>(&self, look: impl FnOnce(&mut Ledger) -> R) -> Option<R> {
+        self.core.journal.as_ref()?;
+        self.look_at_ledger(look)
+    }
+
+    #[inline(never)]
+    fn look_at_ledger<R>(&self, look: impl FnOnce(&mut Ledger) -> R) -> Option<R> {
+        let mut state = self.queue.lock();
+        state.peek_extra()?.ledger.as_deref_mut().map(look)
+    }
+
+    /// Looks at or changes what is recorded on the branch that the session is on, and how it stands with its journal.
+    pub(crate) fn recorded<R>(&self, look: impl FnOnce(&mut Tape, &mut Ledger) -> R) -> Option<R> {
+        let mut state = self.queue.lock();
+        let (tape, ledger) = state.peek_extra()?.recorded()?;
+        Some(look(tape, ledger))
+    }
+
+    pub(super) fn journal(&self) -> &Journal {
         self.core.journal.as_ref().expect("a session with a tape has a journal")
     }
 
@@ -52,7 +71,9 @@ impl Session {
         let Some(journal) = &self.core.journal else { return };
         let mut tape = Box::new(Tape::blank(journal.build));
         tape.take(Box::new(Taken { at: self.core.clock.micros(), step: 1, ..Taken::default() }));
-        self.queue.lock().extra().tape = Some(tape);
+        let mut state = self.queue.lock();
+        let extra = state.extra();
+        (extra.tape, extra.ledger) = (Some(tape), Some(Box::default()));
     }
 
     /// A verb asks for a hit: the step of `hit` is complete.
@@ -102,59 +123,59 @@ impl Session {
 
     /// Sends a response, once what led to it is written.
     pub(crate) fn release(self: &Arc<Self>, ready: Ready) {
-        if self.tape(|tape| tape.broken) == Some(true) {
+        if self.ledger(|ledger| ledger.is_broken()) == Some(true) {
             // What it shows did not happen.
-            return self.core.undone(ready);
+            return self.undone(ready);
         }
         match self.hand_out(Vec::new()) {
             None => ready.send(),
-            Some(changes) => self.submit(changes, Then::Answer(ready.deferred()), false),
+            Some(handed) => self.submit(handed, Then::Answer(ready.deferred()), false),
         }
     }
 
     /// What has to be written before anything leaves; `None` if there is nothing to wait for.
-    fn hand_out(&self, more: Vec<Change>) -> Option<Vec<Change>> {
-        let (flow, core, at) = (self.talk(|talk| talk.flow), &self.core, self.core.clock.micros() / 1_000);
-        self.tape(|tape| {
-            if !tape.begun && !tape.grown {
-                // A newborn's first page: nothing of it is kept yet.
-                return None;
-            }
-            let mut changes = Vec::with_capacity(2 + more.len());
-            if !tape.begun {
-                tape.begun = true;
-                changes.push(Change::Begin {
-                    session: self.serial,
-                    visitor: self.journal().visitor(self.visitor()),
-                    label: self.label,
-                    flow: core.flow(flow).mount().to_owned(),
-                });
-            }
-            changes.extend(tape.hand_out(self.serial, at).map(Change::Append));
-            changes.extend(std::mem::take(&mut tape.changes));
-            changes.extend(more);
-            // What one that is broken shows may never have been.
-            let waits = !changes.is_empty() || tape.unwritten > 0 || tape.broken;
-            tape.unwritten += u32::from(waits);
-            waits.then_some(changes)
-        })?
+    pub(super) fn hand_out(&self, more: Vec<Change>) -> Option<Submission> {
+        let core = &self.core;
+        core.journal.as_ref()?;
+        let at = core.clock.micros() / 1_000;
+        let mut state = self.queue.lock();
+        let flow = state.talk.flow;
+        let extra = state.peek_extra()?;
+        // A newborn's first page: nothing of it is kept yet.
+        let ledger = extra.ledger.as_deref_mut().filter(|ledger| ledger.is_kept())?;
+        let mut changes = Vec::with_capacity(2 + more.len());
+        if !std::mem::replace(&mut ledger.begun, true) {
+            let flow = core.flow(flow).mount().to_owned();
+            // Whose it is, is said when it is written: see `Submission::name_visitor`.
+            changes.push(Change::Begin { session: self.serial, visitor: [0; 16], label: self.label, flow });
+        }
+        let fresh = extra.tape.as_deref_mut().and_then(|tape| tape.hand_out(self.serial, at));
+        changes.extend(fresh.map(Change::Append));
+        changes.append(&mut ledger.changes);
+        changes.extend(more);
+        let renames = std::mem::take(&mut ledger.renames);
+        ledger.hands_out(!changes.is_empty()).then(|| Submission {
+            changes,
+            renames,
+            ..Submission::default()
+        })
     }
 
-    fn submit(self: &Arc<Self>, changes: Vec<Change>, then: Then, leaves: bool) {
-        if let Some(Change::Begin { .. }) = changes.first() {
+    pub(super) fn submit(self: &Arc<Self>, handed: Submission, then: Then, leaves: bool) {
+        if let Some(Change::Begin { .. }) = handed.changes.first() {
             self.journal().enter(self);
         }
         let session = Some(self.clone());
-        self.journal().submit(Submission { session, changes, then, leaves }, self.core.clock.now());
+        self.journal().submit(Submission { session, then, leaves, ..handed }, self.core.clock.now());
     }
 
     /// Waits until all that was recorded so far is durable. `false`: it could not be written, and the session will not
     /// go on.
     pub(crate) async fn make_durable(self: &Arc<Self>) -> bool {
         self.seal_hit();
-        let Some(changes) = self.hand_out(Vec::new()) else { return true };
+        let Some(handed) = self.hand_out(Vec::new()) else { return true };
         let (then, written) = Then::wake();
-        self.submit(changes, then, false);
+        self.submit(handed, then, false);
         inside::Inside::new(self.clone(), written).await.is_ok_and(|written| written.is_ok())
     }
 
@@ -169,19 +190,19 @@ impl Session {
     /// Has what was recorded written, and does not wait.
     pub(crate) fn write_on(self: &Arc<Self>) {
         self.seal_hit();
-        if let Some(changes) = self.hand_out(Vec::new()) {
-            self.submit(changes, Then::Nothing, false);
+        if let Some(handed) = self.hand_out(Vec::new()) {
+            self.submit(handed, Then::Nothing, false);
         }
     }
 
     /// The session's visitor has another id: that is to be written before the visitor is told.
-    pub(crate) fn was_renamed(&self, old: VisitorId, new: VisitorId) {
-        let Some(journal) = &self.core.journal else { return };
-        let (from, to) = (journal.visitor(old), journal.visitor(new));
-        self.tape(|tape| {
-            tape.grown = true;
-            tape.renamed.get_or_insert(old);
-            tape.changes.push(Change::Rename { from, to });
+    pub(crate) fn was_renamed(&self, rename: Rename) {
+        let journal = self.journal();
+        let (from, to) = (journal.visitor(rename.old), journal.visitor(rename.new));
+        self.ledger(|ledger| {
+            ledger.grown = true;
+            ledger.renames.push(rename);
+            ledger.changes.push(Change::Rename { from, to });
         });
     }
 
@@ -202,7 +223,7 @@ impl Session {
         let (hit, step) = (locked.talk.current.take(), locked.talk.step);
         let applied = locked.talk.applied.number();
         if let Some(extra) = locked.peek_extra()
-            && let Some(tape) = extra.tape.as_deref_mut()
+            && let (Some(tape), Some(ledger)) = (extra.tape.as_deref_mut(), extra.ledger.as_deref_mut())
         {
             let (at, shared, secrets) = (tape.now(), &extra.shared, tape.secrets.clone());
             let whole = |fields: &mut Fields| {
@@ -220,7 +241,7 @@ impl Session {
             if let Ok(number) = tape.checkpoint(state, shared, whole, place)
                 && let Some(before) = tape.let_go(number, step).filter(|_| !replayed)
             {
-                tape.changes.push(Change::Trim { session: self.serial, before });
+                ledger.changes.push(Change::Trim { session: self.serial, before });
             }
         }
         locked.talk.current = hit;
@@ -228,8 +249,8 @@ impl Session {
 
     /// The session is told to end: that is what its verb met.
     pub(crate) fn was_told(&self) {
-        self.tape(|tape| {
-            tape.told = true;
+        self.recorded(|tape, ledger| {
+            ledger.told = true;
             tape.push(&Entry::Told);
         });
     }
@@ -267,9 +288,9 @@ impl Session {
 
     /// A session that has been visited again, and took nothing yet: from here on it is kept.
     pub(crate) fn settle_in(self: &Arc<Self>) {
-        let young = self.tape(|tape| {
-            let young = !tape.begun && !tape.grown && !tape.strayed;
-            tape.grown |= young;
+        let young = self.recorded(|tape, ledger| {
+            let young = !ledger.is_kept() && !tape.strayed;
+            ledger.grown |= young;
             young
         });
         if young == Some(true) {
@@ -287,122 +308,6 @@ impl Session {
             seal(tape, hit.as_deref(), core);
         }
         state.talk.current = hit;
-    }
-
-    /// The journal has taken what was submitted, or has not.
-    pub(super) fn settle(self: &Arc<Self>, written: Result<(), Fault>, leaves: bool) -> Result<(), Fault> {
-        let mut broken = false;
-        self.tape(|tape| {
-            tape.unwritten = tape.unwritten.saturating_sub(1);
-            tape.broken |= written.is_err();
-            if written.is_ok() && tape.unwritten == 0 && tape.changes.is_empty() {
-                tape.renamed = None;
-            }
-            broken = tape.broken;
-        });
-        if leaves {
-            self.journal().leave(self);
-            // A tombstone needs none; who has left memory is asked for it by hits that come too late.
-            let mut state = self.queue.lock();
-            state.peek_extra().map(|extra| extra.tape.take_if(|tape| !tape.stays));
-        }
-        if broken { Err(written.err().unwrap_or(Fault::Failed)) } else { written }
-    }
-
-    /// A step of the session could not be written, so it did not happen: it is dropped, to be rebuilt.
-    pub(super) fn undo(self: &Arc<Self>) {
-        if self.queue.lock().has_ended() {
-            return;
-        }
-        tracing::debug!(session = %self.name(), "a step was undone: it could not be written");
-        if let Some(old) = self.tape(|tape| tape.renamed.take()).flatten() {
-            // Nobody was told the new id.
-            self.core.table.rename(self.visitor(), old);
-        }
-        self.leave_memory();
-        self.journal().leave(self);
-    }
-
-    /// Drops the session where it stands. What was written of it stays.
-    pub(crate) fn leave_memory(self: &Arc<Self>) {
-        self.tape(|tape| tape.stays = true);
-        self.core.table.remove(self);
-        self.die_now();
-    }
-
-    /// Its function returned, or it was closed or killed: it is over, once that is written.
-    pub(crate) fn end_tape(self: &Arc<Self>, how: Ending, ready: Option<Ready>) {
-        let journaled = self.tape(|tape| {
-            let stays = tape.stays || tape.broken;
-            if !stays {
-                tape.push(&Entry::End { how });
-            }
-            !stays && (tape.begun || tape.grown)
-        });
-        if journaled != Some(true) {
-            if let Some(ready) = ready {
-                self.release(ready);
-            }
-            return;
-        }
-        let due = self.core.clock.now().saturating_add(seconds(self.core.limits.ended));
-        let over = vec![Change::End { session: self.serial, state: State::Ended, due }];
-        let then = ready.map_or(Then::Nothing, |ready| Then::Answer(ready.deferred()));
-        match self.hand_out(over) {
-            Some(changes) => self.submit(changes, then, true),
-            None => drop(then),
-        }
-    }
-
-    /// It was over when it came back.
-    pub(crate) fn end_late(self: &Arc<Self>) {
-        let due = self.core.clock.now().saturating_add(seconds(self.core.limits.ended));
-        let over = vec![Change::End { session: self.serial, state: State::Ended, due }];
-        self.submit(over, Then::Nothing, true);
-    }
-
-    /// A step failed. If there is a past to go back to, the session leaves memory, and waits where it was; then this is
-    /// `true`, and the failure's page is to be sent by [`release_last`](Self::release_last).
-    pub(crate) fn go_back(self: &Arc<Self>, hit: Option<&Hit>, why: &str) -> bool {
-        let core = &self.core;
-        self.tape(|tape| {
-            let back = tape.has_past() && !tape.is_replaying() && !tape.told && (tape.begun || tape.grown);
-            if back {
-                seal(tape, hit, core);
-                if tape.turned.is_none() {
-                    tape.cut(why);
-                }
-                tape.stays = true;
-            }
-            back
-        }) == Some(true)
-    }
-
-    /// Sends the last response of a session that leaves memory.
-    pub(crate) fn release_last(self: &Arc<Self>, ready: Option<Ready>) {
-        match self.hand_out(Vec::new()) {
-            Some(changes) => {
-                let then = ready.map_or(Then::Nothing, |ready| Then::Answer(ready.deferred()));
-                self.submit(changes, then, true);
-            }
-            None => {
-                self.journal().leave(self);
-                ready.into_iter().for_each(Ready::send);
-            }
-        }
-    }
-
-    /// The program has returned where other branches go on: this one is over, and the session leaves memory. `false`: there
-    /// are none.
-    pub(crate) fn leaves_branch(&self) -> bool {
-        self.tape(|tape| {
-            let leaves = !tape.ends.is_empty() && !tape.told && !tape.stays && !tape.broken;
-            if leaves {
-                tape.push(&Entry::End { how: Ending::Returned });
-                tape.stays = true;
-            }
-            leaves
-        }) == Some(true)
     }
 
     /// What a poll has shown, where the program did not return.
@@ -456,9 +361,10 @@ impl Session {
             let state = self.queue.lock();
             (state.talk.place, state.is_dying())
         };
-        let stray = self.tape(|tape| {
+        let stray = self.recorded(|tape, ledger| {
             // Or the session is being dropped: it leaves memory, it failed, it is over.
-            let drops = over || tape.stays || tape.broken || tape.diverged.is_some() || tape.rehearses;
+            let copy = ledger.stands_for.is_some();
+            let drops = over || ledger.is_leaving() || tape.diverged.is_some() || copy;
             if drops || tape.is_replaying() { Stray::No } else { Stray::of(tape, place) }
         });
         if matches!(stray, Some(Stray::First)) {
@@ -487,7 +393,7 @@ impl Stray {
 }
 
 /// Writes the hit in hand to the tape.
-fn seal(tape: &mut Tape, hit: Option<&Hit>, core: &Core) {
+pub(super) fn seal(tape: &mut Tape, hit: Option<&Hit>, core: &Core) {
     let (Some(hit), Some(journal)) = (hit, &core.journal) else { return };
     let cookies = [core.cookie.name(false), core.cookie.name(true)];
     tape.seal(|taken, values, fields| {

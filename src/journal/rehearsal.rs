@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::ledger::Ledger;
 use super::store::{Head, State};
 use super::tape::Tape;
 use super::tape::tree::Tree;
@@ -54,8 +55,9 @@ impl Core {
         let flow = u16::try_from(flow).expect("counted when the server was built");
         let chunks = self.journal().store.load(head.session).unwrap_or_default();
         for (mut tape, first) in Tree::tapes_to_pages(&chunks, self.journal().build).unwrap_or_default() {
-            (tape.strict, tape.rehearses, tape.stands_for) = (true, true, Some(head.session));
-            if let Some(why) = self.rehearse_tape(visitor, head.label, flow, tape, &first).await {
+            tape.strict = true;
+            let of = (head.session, head.label);
+            if let Some(why) = self.rehearse_tape(of, visitor, flow, tape, &first).await {
                 return Err(format!("session {:x}: {why}", head.session));
             }
         }
@@ -64,14 +66,15 @@ impl Core {
 
     async fn rehearse_one(self: &Arc<Self>, session: &Arc<Session>) -> Result<(), String> {
         let at_rest = session.talk(|talk| talk.current.is_none()) && !session.queue.lock().has_ended();
-        let Some(Some(fresh)) = session.tape(|tape| tape.peek(session.serial)).filter(|_| at_rest) else {
-            return Ok(());
+        let peek = |tape: &mut Tape, ledger: &mut Ledger| {
+            ledger.is_written().then(|| tape.peek(session.serial)).flatten()
         };
+        let Some(Some(fresh)) = session.recorded(peek).filter(|_| at_rest) else { return Ok(()) };
         let mut chunks = self.journal().store.load(session.serial).unwrap_or_default();
         chunks.extend(fresh);
         let (mut tape, first) = Tape::of(&chunks, self.journal().build).map_err(|error| error.to_string())?;
-        (tape.strict, tape.rehearses, tape.stands_for) = (true, true, Some(session.serial));
-        let flow = session.talk(|talk| talk.flow);
-        self.rehearse_tape(session.visitor(), session.label, flow, tape, &first).await.map_or(Ok(()), Err)
+        tape.strict = true;
+        let (of, flow) = ((session.serial, session.label), session.talk(|talk| talk.flow));
+        self.rehearse_tape(of, session.visitor(), flow, tape, &first).await.map_or(Ok(()), Err)
     }
 }

@@ -15,6 +15,7 @@ use http::HeaderMap;
 
 use super::entry::{Entry, Taken};
 use super::headers::Played;
+use super::ledger::Ledger;
 use super::store::{Chunk, Head, State};
 use super::tape::Tape;
 use super::{Export, export, hits};
@@ -54,7 +55,7 @@ impl Core {
         let flow = u16::try_from(at).expect("counted when the server was built");
         let (visitor, label, place) = self.place_of(flow, &last, &played);
         let head = self.take_in(&Head { state: State::Live, label, ..head }, &chunks, visitor)?;
-        let session = Session::parked(self.clone(), visitor, label, head.session, flow);
+        let session = Session::parked(self.clone(), visitor, (label, head.session), flow, Ledger::recorded());
         self.journal().enter(&session);
         self.table.adopt(&session, visitor, self).map_err(|full| full.reason().to_owned())?;
         match session.replay_strictly(tape, &first).await {

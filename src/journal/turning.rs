@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use http::StatusCode;
 
+use super::ledger::Ledger;
 use super::store::StoreError;
 use super::tape::tree::{Sought, Tree};
 use super::tape::{Tape, Turn};
@@ -60,6 +61,8 @@ pub(super) struct Branch {
     preface: Option<Box<Preface>>,
     tape: Box<Tape>,
     kept: Option<Arc<Kept>>,
+    /// Effects of the session when it was left.
+    effects: u32,
 }
 
 /// Where a session is to be brought.
@@ -76,6 +79,8 @@ pub(super) enum Refusal {
     /// The page is before a point that the session does not go back behind.
     Committed,
     Busy(&'static str),
+    /// The session leaves memory, or is told to end: the mapper finds out what is next.
+    Leaves,
 }
 
 /// What a runner has to do after a poll.
@@ -104,9 +109,8 @@ impl Session {
     ) -> Result<(), Box<Hit>> {
         let mut state = self.queue.lock();
         let Some(extra) = state.peek_extra() else { return Err(hit) };
-        let Some(tape) = extra.tape.as_deref_mut().filter(|tape| !hit.told && tape.turns()) else {
-            return Err(hit);
-        };
+        let turns = |(tape, ledger): &(&mut Tape, &mut Ledger)| tape.turns() && ledger.may_turn();
+        let Some((tape, _)) = extra.recorded().filter(turns).filter(|_| !hit.told) else { return Err(hit) };
         tape.at_verb = true;
         hit.reply.defer();
         extra.branches.get_or_insert_default().wish = Some(Wish { hit, step, answer, policy });
@@ -154,25 +158,26 @@ impl Session {
                 let mut branch = branch.expect("it was found there, and nobody else takes it");
                 let back = self.put_aside(task);
                 branch.goes_on_beside(&back);
-                let task = self.take_up(branch, (back.tape.next(), back.tape.top));
+                let task = self.take_up(branch);
                 self.wait_for(back, hit);
                 self.run_elsewhere(task);
             }
             Ok(Goal::Replay(mut tape, first)) => {
                 let back = self.put_aside(task);
-                tape.effects = back.tape.effects;
+                tape.goes_on_after(&back.tape);
                 if tape.turned == Some(Turn::Rewind) {
                     tape.ends.retain(|end| *end != back.talk.step);
                 }
                 self.wait_for(back, hit);
-                if !self.core.journal().in_place(self.serial, self.replay_in_time(*tape, &first)).await {
-                    self.go_back_to(None, Some(Refusal::Busy(TOO_LONG)));
+                let replayed = self.core.journal().in_place(self.serial, self.replay_in_time(*tape, &first));
+                if let Err(refusal) = replayed.await {
+                    self.go_back_to(None, Some(refusal));
                 }
             }
         }
     }
 
-    fn refuse(&self, mut hit: Box<Hit>, refusal: &Refusal) {
+    fn refuse(self: &Arc<Self>, mut hit: Box<Hit>, refusal: &Refusal) {
         match refusal {
             Refusal::Outdated => {
                 hit.told = true;
@@ -180,6 +185,7 @@ impl Session {
             }
             Refusal::Committed => self.core.tell_committed(hit),
             Refusal::Busy(why) => self.core.busy(hit, why),
+            Refusal::Leaves => self.hand_back([hit]),
         }
     }
 
@@ -194,19 +200,21 @@ impl Session {
         state.put_first(hit);
     }
 
-    /// Plays a tape, and then what is new. `false`: it was not over in time, and was given up.
-    async fn replay_in_time(self: &Arc<Self>, tape: Tape, first: &super::Taken) -> bool {
+    /// Plays a tape, and then what is new. `Err`: it was not over in time, or is not wanted any more, and was given up.
+    async fn replay_in_time(self: &Arc<Self>, tape: Tape, first: &super::Taken) -> Result<(), Refusal> {
+        // There may have been no place for long.
+        self.still_turns()?;
         let end = tokio::time::Instant::now() + self.core.limits.replay;
         let mut task = self.start_again(tape, first);
         poll_fn(|cx| {
             if tokio::time::Instant::now() > end && self.is_replaying() {
                 tracing::warn!(session = %self.name(), "an old page was not found again within `replay`");
                 task.take().into_iter().for_each(|task| self.bury_branch(task));
-                return Poll::Ready(false);
+                return Poll::Ready(Err(Refusal::Busy(TOO_LONG)));
             }
             task = task.take().and_then(|task| self.poll(task));
             if task.is_none() {
-                return Poll::Ready(true);
+                return Poll::Ready(Ok(()));
             }
             cx.waker().wake_by_ref();
             Poll::Pending
@@ -216,14 +224,15 @@ impl Session {
 
     /// Where an answer belongs: a branch in memory, or the way to its page.
     async fn seek(self: &Arc<Self>, page: u32, answer: Answered, policy: OldPages) -> Result<Goal, Refusal> {
-        let effects = self.tape(|tape| tape.effects).unwrap_or_default();
+        self.write_on();
+        if self.ledger(|ledger| ledger.is_written()) == Some(false) {
+            self.core.journal().barrier().await;
+        }
+        self.still_turns()?;
+        let effects = self.effects();
         let aside = self.branches(|branches| {
             branches.aside.iter().position(|branch| branch.waits_for(page, answer, effects))
         });
-        self.write_on();
-        if self.tape(|tape| tape.unwritten > 0) == Some(true) {
-            self.core.journal().barrier().await;
-        }
         if let Some(at) = aside.flatten() {
             return Ok(Goal::Aside(at));
         }
@@ -237,6 +246,18 @@ impl Session {
                 Err(Refusal::Busy(UNREACHABLE))
             }
         }
+    }
+
+    /// What was awaited may have changed what becomes of the session: one that leaves memory, or is told to end, is not
+    /// brought anywhere.
+    fn still_turns(&self) -> Result<(), Refusal> {
+        let leaves = self.is_leaving() || self.queue.lock().is_dying();
+        if leaves { Err(Refusal::Leaves) } else { Ok(()) }
+    }
+
+    /// Effects that the session recorded since it came into memory.
+    fn effects(&self) -> u32 {
+        self.ledger(|ledger| ledger.effects).unwrap_or_default()
     }
 
     /// The way to the page of an answer.
@@ -260,21 +281,20 @@ impl Session {
 
     /// Leaves the branch that the session is on. All of it is written.
     fn put_aside(self: &Arc<Self>, task: Task) -> Branch {
-        let made = self.branches(|branches| branches.made.take()).flatten();
+        let (made, effects) = (self.branches(|branches| branches.made.take()).flatten(), self.effects());
         let kept = made.or_else(|| self.core.kept.take(self.serial));
         let mut state = self.queue.lock();
         let blank = Talk::new(state.talk.flow, state.talk.place);
         let talk = std::mem::replace(&mut state.talk, blank);
         let extra = state.extra();
         let tape = extra.tape.take().expect("a session that turns is recorded");
-        Branch { task, talk, preface: extra.preface.take(), tape, kept }
+        Branch { task, talk, preface: extra.preface.take(), tape, kept, effects }
     }
 
-    /// Goes on with a branch that was left. The session's next entry and its highest step are these.
-    fn take_up(self: &Arc<Self>, branch: Branch, (next, top): (u64, u32)) -> Task {
-        let Branch { task, mut talk, preface, mut tape, kept } = branch;
+    /// Goes on with a branch that was left.
+    fn take_up(self: &Arc<Self>, branch: Branch) -> Task {
+        let Branch { task, mut talk, preface, tape, kept, .. } = branch;
         talk.kept = kept.is_some_and(|page| self.core.kept.keep(self.serial, page));
-        tape.goes_on_at(next, top);
         let mut state = self.queue.lock();
         state.talk = talk;
         let extra = state.extra();
@@ -296,10 +316,9 @@ impl Session {
         }
         // What could not be brought there has its hit still before it.
         let hit = refusal.as_ref().and_then(|_| self.queue.lock().take_first());
-        let (next, step, effects) = (back.tape.next(), back.talk.step, back.tape.effects);
-        let top = back.tape.top;
+        let (step, effects) = (back.talk.step, back.effects);
         self.branches(|branches| (branches.seeks, branches.made) = (false, None));
-        let task = self.take_up(back, (next, top));
+        let task = self.take_up(back);
         let shared = self.branches(|branches| branches.shared.take()).flatten();
         shared.into_iter().for_each(|shared| self.queue.lock().extra().shared = shared);
         match here {
@@ -393,6 +412,7 @@ impl Branches {
 impl Branch {
     /// The session comes here from another branch, that others can go on from.
     fn goes_on_beside(&mut self, other: &Branch) {
+        self.tape.goes_on_after(&other.tape);
         let step = self.talk.step;
         let own = other.tape.answered.is_empty().then_some(other.talk.step);
         let ends = other.tape.ends.iter().copied().chain(own);
@@ -403,13 +423,13 @@ impl Branch {
     /// Whether an answer to this page is met by this branch: where it waits, or as a repeat.
     fn waits_for(&self, step: u32, answer: Answered, effects: u32) -> bool {
         // What other branches did since is not on its tape.
-        self.tape.effects == effects
+        self.effects == effects
             && (self.talk.step == step || (answer.is_some() && self.talk.applied == answer))
     }
 
     /// Not one that waits where others have gone on from: the answer decides what that is.
     fn is_worth_keeping(&self, effects: u32) -> bool {
-        self.tape.effects == effects && self.tape.answered.is_empty() && self.kept.is_none()
+        self.effects == effects && self.tape.answered.is_empty() && self.kept.is_none()
     }
 }
 

@@ -4,14 +4,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::ledger::Ledger;
 use super::lookups::blocking;
 use super::rebuilding::Wound;
+use super::renames::Looking;
 use super::store::{Head, State, StoreError};
 use super::tape::Tape;
 use super::tape::tree::Tree;
 use crate::engine::Core;
 use crate::error::{Chain, Error};
 use crate::log::Line;
+use crate::mapper::Whom;
 use crate::mapper::key::VisitorId;
 use crate::page::Notice;
 use crate::session::Session;
@@ -110,10 +113,15 @@ impl Core {
             session = %session.name(), why = %Line(why),
             "a session cannot be rebuilt and begins anew: `continuity journal show` has what is known of it"
         );
-        let (flow, visitor) = (session.talk(|talk| talk.flow), session.visitor());
+        let (flow, _looking) = (session.talk(|talk| talk.flow), Looking::by(self, &[session.visitor()]));
         for mut hit in self.put_away(session) {
+            if session.is_past(&hit) {
+                session.hand_back([hit]);
+                continue;
+            }
             hit.begin_anew(Some(Notice::StartedAgain));
-            self.start(Some(visitor), flow, session.label, hit);
+            let whom = Whom::Stranger.or_recorded((hit.by != VisitorId::NOBODY).then_some(hit.by));
+            self.start(whom, flow, session.label, hit);
         }
     }
 
@@ -167,9 +175,9 @@ impl Core {
             Ok(tapes) => tapes,
             Err(error) => return Ok(Some(Chain(&error).to_string())),
         };
-        for (mut tape, first) in tapes {
-            (tape.rehearses, tape.stands_for) = (true, Some(head.session));
-            let why = self.rehearse_tape(VisitorId::NOBODY, head.label, flow, tape, &first).await;
+        for (tape, first) in tapes {
+            let of = (head.session, head.label);
+            let why = self.rehearse_tape(of, VisitorId::NOBODY, flow, tape, &first).await;
             if why.is_some() {
                 return Ok(why);
             }
@@ -180,20 +188,19 @@ impl Core {
     /// Plays a tape in a session that nobody comes to. Why it does not come to its end, if it does not.
     pub(super) async fn rehearse_tape(
         self: &Arc<Self>,
+        (of, label): (u64, u64),
         visitor: VisitorId,
-        label: u64,
         flow: u16,
         tape: Tape,
         first: &super::Taken,
     ) -> Option<String> {
         // By a number of its own: what is kept of the session is not touched.
-        let shadow = Session::parked(self.clone(), visitor, label, 0, flow);
+        let shadow = Session::parked(self.clone(), visitor, (label, 0), flow, Ledger::beside(of));
         shadow.replay(tape, first).await;
         let report = shadow.tape(|tape| match tape.diverged.take() {
             None if tape.is_replaying() => Some("it does not come to where it was".to_owned()),
             report => report,
         });
-        shadow.tape(|tape| tape.stays = true);
         shadow.die_now();
         report.flatten()
     }

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::store::{Change, Fault, Store, StoreError};
+use super::renames::Rename;
+use super::store::{Change, Fault, Store, StoreError, Visitor};
 use crate::error::Chain;
 use crate::limits::Limits;
 use crate::log::Line;
@@ -31,6 +32,8 @@ pub(crate) struct Submission {
     /// Whose it is: what was written before of a session that is broken is all there is of it.
     pub(crate) session: Option<Arc<Session>>,
     pub(crate) changes: Vec<Change>,
+    /// Ids that it changes.
+    pub(crate) renames: Vec<Rename>,
     pub(crate) then: Then,
     /// The session has left memory; when this is written it can come back.
     pub(crate) leaves: bool,
@@ -90,9 +93,10 @@ impl Writer {
         let settle = match self {
             Writer::Queue(line) => line.submit(submission),
             Writer::AtOnce(scribe) => {
+                let mut submission = submission;
                 let mut scribe = scribe.lock().expect("a store does not panic");
                 let written =
-                    scribe.as_mut().map_or(Err(Fault::Failed), |scribe| scribe.write_one(&submission));
+                    scribe.as_mut().map_or(Err(Fault::Failed), |scribe| scribe.write_one(&mut submission));
                 Some((submission, written))
             }
         };
@@ -196,34 +200,49 @@ impl Scribe {
         self.store.bytes() < self.bytes && self.store.rest()
     }
 
-    fn write_one(&mut self, submission: &Submission) -> Result<(), Fault> {
+    fn write_one(&mut self, submission: &mut Submission) -> Result<(), Fault> {
+        let mut changes = std::mem::take(&mut submission.changes);
+        self.write_alone(submission, &mut changes)
+    }
+
+    fn write_alone(&mut self, submission: &mut Submission, changes: &mut [Change]) -> Result<(), Fault> {
         if submission.is_of_a_broken_session() {
             return Err(Fault::Failed);
         }
-        self.store(&submission.changes)
+        submission.name_visitor(changes, &[]);
+        let written = self.store(changes);
+        // Before another is written: whose that is depends on it.
+        submission.decide_renames(written.is_ok());
+        written
     }
 
     fn write(&mut self, mut group: Vec<Submission>) {
         let mut changes = Vec::with_capacity(group.len());
-        let mut ends = Vec::with_capacity(group.len());
+        let (mut ends, mut renamed) = (Vec::with_capacity(group.len()), Vec::new());
         for submission in &mut group {
             if !submission.is_of_a_broken_session() {
-                changes.append(&mut submission.changes);
+                let mut own = std::mem::take(&mut submission.changes);
+                submission.name_visitor(&mut own, &renamed);
+                if !submission.renames.is_empty() {
+                    renamed.extend(own.iter().filter_map(Change::as_rename));
+                }
+                changes.append(&mut own);
             }
             ends.push(changes.len());
         }
         match self.store(&changes) {
             Ok(()) => group.into_iter().for_each(|submission| submission.settle(Ok(()))),
             // Perhaps one of them spoils it for all.
-            Err(Fault::Failed) if group.len() > 1 => self.write_singly(group, &changes, &ends),
+            Err(Fault::Failed) if group.len() > 1 => self.write_singly(group, &mut changes, &ends),
             Err(fault) => group.into_iter().for_each(|submission| submission.settle(Err(fault))),
         }
     }
 
-    fn write_singly(&mut self, group: Vec<Submission>, changes: &[Change], ends: &[usize]) {
+    fn write_singly(&mut self, group: Vec<Submission>, changes: &mut [Change], ends: &[usize]) {
         let mut start = 0;
-        for (submission, end) in group.into_iter().zip(ends) {
-            let written = self.store(&changes[start..*end]);
+        for (mut submission, end) in group.into_iter().zip(ends) {
+            // What comes after a step that could not be written is not written either.
+            let written = self.write_alone(&mut submission, &mut changes[start..*end]);
             submission.settle(written);
             start = *end;
         }
@@ -279,11 +298,40 @@ impl Scribe {
 
 impl Submission {
     fn is_of_a_broken_session(&self) -> bool {
-        self.session.as_ref().is_some_and(|session| session.tape(|tape| tape.broken) == Some(true))
+        let is_broken = |session: &Arc<Session>| session.ledger(|ledger| ledger.is_broken()) == Some(true);
+        self.session.as_ref().is_some_and(is_broken)
+    }
+
+    /// Says whose a session is that begins, now that all that was submitted before is written or `renamed` with it: its
+    /// visitor's id may have been changed since this was handed out, and a change that comes later finds it.
+    fn name_visitor(&self, changes: &mut [Change], renamed: &[(Visitor, Visitor)]) {
+        let (Some(Change::Begin { visitor, .. }), Some(session)) = (changes.first_mut(), &self.session)
+        else {
+            return;
+        };
+        let journal = session.core.journal();
+        *visitor = journal.visitor(journal.renames.durable(session.visitor()));
+        for (from, to) in renamed {
+            if from == visitor {
+                *visitor = *to;
+            }
+        }
+    }
+
+    /// The ids that it changes are changed for good, or were not.
+    fn decide_renames(&mut self, written: bool) {
+        let Some(session) = self.session.as_ref().filter(|_| !self.renames.is_empty()) else { return };
+        for rename in std::mem::take(&mut self.renames) {
+            match written {
+                true => session.core.journal().renames.written(rename),
+                false => session.core.give_up_rename(session, rename),
+            }
+        }
     }
 
     /// Does what follows.
-    fn settle(self, written: Result<(), Fault>) {
+    fn settle(mut self, written: Result<(), Fault>) {
+        self.decide_renames(written.is_ok());
         let Submission { session, then, leaves, .. } = self;
         let written = match &session {
             Some(session) => session.settle(written, leaves),
@@ -291,11 +339,11 @@ impl Submission {
         };
         if let Some(session) = session.filter(|_| written.is_err()) {
             // First the step is undone, then the visitor is told: who comes again finds what is left.
-            let (core, runtime) = (session.core.clone(), session.core.runtime.clone());
+            let runtime = session.core.runtime.clone();
             runtime.spawn(async move {
                 session.undo();
                 match then {
-                    Then::Answer(ready) => core.undone(ready),
+                    Then::Answer(ready) => session.undone(ready),
                     other => other.follow(written),
                 }
             });

@@ -34,17 +34,46 @@ pub use purpose::Purpose;
 /// What is said to who sends what changes something from another site.
 pub(crate) const FROM_ELSEWHERE: &str = "This form was sent from another site.";
 
+/// For whom a session is started, and why they are believed to be that. An id may be changed at any time, so this is looked
+/// at again where the session is let in, under the table's lock.
+#[derive(Clone, Copy)]
+pub(crate) enum Whom {
+    Stranger,
+    /// The mapper names them; such an id is not changed.
+    Named(VisitorId),
+    /// They have sessions in memory.
+    Present(VisitorId),
+    /// They have sessions in the journal.
+    Recorded(VisitorId),
+}
+
+impl Whom {
+    /// The same, or whom the journal knows.
+    pub(crate) fn or_recorded(self, recorded: Option<VisitorId>) -> Whom {
+        match (self, recorded) {
+            (Whom::Named(_), _) | (_, None) => self,
+            (_, Some(id)) => Whom::Recorded(id),
+        }
+    }
+
+    fn id(self) -> Option<VisitorId> {
+        match self {
+            Whom::Stranger => None,
+            Whom::Named(id) | Whom::Present(id) | Whom::Recorded(id) => Some(id),
+        }
+    }
+}
+
 /// Whose hit it is, after the claims were checked.
 enum Whose {
-    /// A session that was there; with `true` this is its second hit.
-    Session(Arc<Session>, bool),
+    /// A session that was there, by this id; with `true` this is its second hit.
+    Session(Arc<Session>, VisitorId, bool),
     /// The session whose id this very submit rotated.
     Rotated(Arc<Session>),
-    /// A visitor with other sessions, or one whom the mapper names.
-    Visitor(VisitorId),
-    /// Ids that are ours, with the visitor who has other sessions in memory: the journal may have theirs.
-    Perhaps(Vec<VisitorId>, Option<VisitorId>),
-    Nobody,
+    /// A visitor with other sessions, one whom the mapper names, or nobody we know.
+    Visitor(Whom),
+    /// Ids that are ours, with who they are as far as memory knows: the journal may have their sessions.
+    Perhaps(Vec<VisitorId>, Whom),
 }
 
 impl Core {
@@ -67,16 +96,18 @@ impl Core {
         self.flow(flow).identify(&hit, &mut identity);
         let label = identity.session_label(self.flow(flow).label);
         let crawls = purpose == Purpose::Crawl;
-        let whose = if crawls { Whose::Nobody } else { self.whose(&identity, label, &hit) };
+        let whose = if crawls { Whose::Visitor(Whom::Stranger) } else { self.whose(&identity, label, &hit) };
         (hit.cut, hit.label) = (identity.into_cut(), Some(label));
         match whose {
-            Whose::Session(session, grew) => self.deliver_known(&session, grew, hit),
+            Whose::Session(session, id, grew) => {
+                hit.by = id;
+                self.deliver_known(&session, grew, hit);
+            }
             Whose::Rotated(session) => self.deliver_rotated(&session, hit),
             Whose::Perhaps(ids, known) => self.recall(Recall { ids, known, flow, label, hit }),
             _ if hit.token().is_some() => self.expire(hit),
             _ if crawls => self.show_around(flow, label, hit),
-            Whose::Visitor(visitor) => self.start(Some(visitor), flow, label, hit),
-            Whose::Nobody => self.start(None, flow, label, hit),
+            Whose::Visitor(whom) => self.start(whom, flow, label, hit),
         }
     }
 
@@ -98,7 +129,7 @@ impl Core {
             && let Some(id) = self.keys.verify(claim)
             && let Found::Session(session, grew) = self.table.find(id, label, self.clock.now())
         {
-            return Whose::Session(session, grew);
+            return Whose::Session(session, id, grew);
         }
         self.whose_else(identity, label, hit)
     }
@@ -106,30 +137,30 @@ impl Core {
     #[inline(never)]
     fn whose_else(&self, identity: &Identity<'_>, label: u64, hit: &Hit) -> Whose {
         let now = self.clock.now();
-        let mut visitor = None;
+        let mut whom = Whom::Stranger;
         if let Some(name) = identity.name() {
             let named = self.keys.name(name);
             return match self.table.find(named, label, now) {
-                Found::Session(session, grew) => Whose::Session(session, grew),
-                _ if self.journal.is_some() => Whose::Perhaps(vec![named], Some(named)),
-                Found::Visitor | Found::Nobody => Whose::Visitor(named),
+                Found::Session(session, grew) => Whose::Session(session, named, grew),
+                _ if self.journal.is_some() => Whose::Perhaps(vec![named], Whom::Named(named)),
+                Found::Visitor | Found::Nobody => Whose::Visitor(Whom::Named(named)),
             };
         }
         let ids: Vec<_> = identity.claims().filter_map(|claim| self.keys.verify(claim)).collect();
         for &id in &ids {
             match self.table.find(id, label, now) {
-                Found::Session(session, grew) => return Whose::Session(session, grew),
-                Found::Visitor => visitor = visitor.or(Some(id)),
-                Found::Nobody => {}
+                Found::Session(session, grew) => return Whose::Session(session, id, grew),
+                Found::Visitor if whom.id().is_none() => whom = Whom::Present(id),
+                Found::Visitor | Found::Nobody => {}
             }
         }
         if let Some(session) = self.rotated(identity, hit) {
             return Whose::Rotated(session);
         }
         if self.journal.is_some() && !ids.is_empty() {
-            return Whose::Perhaps(ids, visitor);
+            return Whose::Perhaps(ids, whom);
         }
-        visitor.map_or(Whose::Nobody, Whose::Visitor)
+        Whose::Visitor(whom)
     }
 
     #[inline]
@@ -141,7 +172,7 @@ impl Core {
     }
 
     pub(crate) fn deliver(self: &Arc<Self>, session: &Arc<Session>, mut hit: Box<Hit>) {
-        self.carry_visitor(session.visitor(), &mut hit);
+        self.carry_visitor(hit.by, &mut hit);
         match session.attend(session.send(crate::session::queue::Message::Hit(hit))) {
             None => {}
             Some(Refused::Full(hit)) => self.busy(hit, "Your last requests are still being worked on."),
@@ -155,14 +186,17 @@ impl Core {
         if hit.pass().is_some() {
             return self.deliver_return_late(session, hit);
         }
+        if session.is_past(&hit) {
+            return session.hand_back([hit]);
+        }
         let (ended, decided, applied, flow) = {
             let state = session.queue.lock();
             (state.has_ended(), state.is_dying(), state.talk.applied, state.talk.flow)
         };
-        if session.tape(|tape| tape.stays || !decided) == Some(true) {
+        if session.ledger(|ledger| ledger.is_leaving() || !decided) == Some(true) {
             // It leaves memory, or it is about to be said whether it does.
-            let (ids, label) = (vec![session.visitor()], session.label);
-            return self.recall(Recall { ids, known: None, flow, label, hit });
+            let (ids, label) = (vec![hit.by], session.label);
+            return self.recall(Recall { ids, known: Whom::Stranger, flow, label, hit });
         }
         if hit.token().is_some() {
             let answer = self.seal.answer_of(session.serial, &hit);
@@ -171,41 +205,39 @@ impl Core {
             }
             return self.expire(hit);
         }
-        self.table.remove(session);
+        if !ended {
+            self.table.remove(session);
+        }
         self.kept.remove(session.serial);
-        let visitor = session.visitor();
-        let known = ended || self.table.knows(visitor);
-        self.start(known.then_some(visitor), flow, session.label, hit);
+        // A tombstone stays in the table until then: it knows whose it is.
+        self.start(Whom::Present(hit.by), flow, session.label, hit);
     }
 
     /// Starts a session with its first hit.
     #[inline(never)]
-    pub(crate) fn start(
-        self: &Arc<Self>,
-        visitor: Option<VisitorId>,
-        flow: u16,
-        label: u64,
-        mut hit: Box<Hit>,
-    ) {
+    pub(crate) fn start(self: &Arc<Self>, whom: Whom, flow: u16, label: u64, mut hit: Box<Hit>) {
         let address = self.counted_as(&hit);
         if !self.addresses.count(address, self.limits.newborns_per_address) {
             return self.busy(hit, "Too many new visitors come from your network.");
         }
-        let id = visitor.unwrap_or_else(VisitorId::fresh);
-        if visitor.is_none() {
+        let id = whom.id().unwrap_or_else(VisitorId::fresh);
+        if whom.id().is_none() {
             self.introduce(id, &mut hit);
         }
+        hit.by = id;
         self.carry_visitor(id, &mut hit);
         let session = Session::new(self.clone(), id, label, (flow, Way::Ordinary), hit);
         if address.is_some() {
             session.queue.lock().extra().address = address;
         }
-        match self.table.admit(&session, &self.limits) {
+        match self.table.admit(&session, whom, self) {
             Ok(None) => {
                 session.begin(flow, Way::Ordinary);
                 self.shed_newborns();
             }
             Ok(Some(other)) => self.deliver(&other, self.take_back(&session)),
+            // Whoever has that id now, it is not who sent this: or it is, and this is found out.
+            Err(Full::Renamed) => session.hand_back([self.take_back(&session)]),
             Err(full) => self.busy(self.take_back(&session), full.reason()),
         }
     }
@@ -286,6 +318,12 @@ impl Full {
         match self {
             Full::Visitor => "You have too many sessions open here. Close some, or wait a while.",
             Full::Server => "There are too many visitors at the moment.",
+            Full::Renamed => "You have just signed in elsewhere. Please try again.",
         }
+    }
+
+    /// Nothing is there for an id that was changed; what else is full stays so.
+    pub(crate) fn or_renamed<T>(self) -> Result<Option<T>, Full> {
+        if self == Full::Renamed { Ok(None) } else { Err(self) }
     }
 }

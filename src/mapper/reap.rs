@@ -117,7 +117,7 @@ impl Core {
         let dying = dying.into_iter().map(|(_, session)| session);
         for session in self.table.drain().into_iter().chain(dying) {
             // With a journal it is not over: it is dropped, and what was written of it stays.
-            session.tape(|tape| tape.stays = true);
+            session.ledger(|ledger| ledger.leave());
             session.die_now();
         }
         if let Some(journal) = &self.journal {

@@ -13,7 +13,7 @@ use http::HeaderValue;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::key::{VisitorId, derive, random};
-use super::{Identity, Purpose};
+use super::{Identity, Purpose, Whom};
 use crate::engine::Core;
 use crate::hit::Hit;
 use crate::journal::rebuilding::Recall;
@@ -160,7 +160,9 @@ impl Core {
             _ if hit.cut.visitor_param().is_some() => return self.give_up_return(hit),
             Some(session) if session.talk(|talk| talk.flow) != flow => return self.give_up_return(hit),
             Some(session) => self.deliver_return(&session, &ids, label, hit),
-            None if self.journal.is_some() => self.recall(Recall { ids, known: None, flow, label, hit }),
+            None if self.journal.is_some() => {
+                self.recall(Recall { ids, known: Whom::Stranger, flow, label, hit });
+            }
             None => return self.give_up_return(hit),
         }
         None
@@ -197,9 +199,12 @@ impl Core {
         let here = label == session.label;
         let pass = hit.pass().expect("it is a return");
         let rotated = here && self.rotated_by_return(ids, pass.answer, session);
-        hit.set_own(rotated || here && ids.contains(&session.visitor()));
+        let visitor = session.visitor();
+        let own = rotated || here && ids.contains(&visitor);
+        hit.set_own(own);
+        hit.by = if own { visitor } else { VisitorId::NOBODY };
         if rotated {
-            self.introduce(session.visitor(), &mut hit);
+            self.introduce(visitor, &mut hit);
         }
         if self.table.use_again(session, self.clock.now()) {
             self.release_address(session);
@@ -214,14 +219,17 @@ impl Core {
     /// A return to a session that takes no more.
     #[cold]
     pub(super) fn deliver_return_late(self: &Arc<Self>, session: &Arc<Session>, mut hit: Box<Hit>) {
+        if session.is_past(&hit) {
+            return session.hand_back([hit]);
+        }
         let (ended, decided, applied, flow) = {
             let state = session.queue.lock();
             (state.has_ended(), state.is_dying(), state.talk.applied, state.talk.flow)
         };
-        if session.tape(|tape| tape.stays || !decided) == Some(true) {
+        if session.ledger(|ledger| ledger.is_leaving() || !decided) == Some(true) {
             // It leaves memory: when it has done so, it comes back for this.
             let (ids, label) = self.claims_of(flow, &mut hit);
-            return self.recall(Recall { ids, known: None, flow, label, hit });
+            return self.recall(Recall { ids, known: Whom::Stranger, flow, label, hit });
         }
         let pass = *hit.pass().expect("it is a return");
         if !ended || pass.answer != applied {

@@ -10,6 +10,7 @@ use super::Identity;
 use super::key::VisitorId;
 use crate::engine::Core;
 use crate::hit::Hit;
+use crate::journal::renames::Rename;
 use crate::session::Session;
 use crate::step::Answered;
 
@@ -27,6 +28,8 @@ struct Rotation {
 /// The rotations of the last minutes.
 #[derive(Default)]
 pub(crate) struct Rotated {
+    /// One id is changed at a time: two sessions of a visitor may want to at once.
+    turn: Mutex<()>,
     count: AtomicUsize,
     line: Mutex<VecDeque<Rotation>>,
 }
@@ -57,13 +60,44 @@ impl Rotated {
 impl Core {
     /// Gives the visitor of a session another id. All their sessions have it at once.
     pub(crate) fn rotate(&self, session: &Arc<Session>, answer: Answered) {
-        let (old, new) = (session.visitor(), VisitorId::fresh());
-        self.table.rename(old, new);
-        session.was_renamed(old, new);
+        let turn = self.rotated.turn.lock().expect("no code panics while it changes an id");
+        let current = session.visitor();
+        let written_so = session.ledger(|ledger| ledger.renames.iter().any(|rename| rename.new == current));
+        let old = match (&self.journal, written_so) {
+            // Nobody has been told the one that this step has given them.
+            (Some(_), Some(true)) => return,
+            (Some(journal), Some(false)) => {
+                let rename = journal.renames.begin(current);
+                self.rename(session, rename);
+                session.was_renamed(rename);
+                rename.old
+            }
+            _ => {
+                self.rename(session, Rename { old: current, new: VisitorId::fresh() });
+                current
+            }
+        };
+        drop(turn);
         if answer.is_some() {
             let second = self.clock.now();
             self.rotated.remember(Rotation { second, old, answer, session: Arc::downgrade(session) });
         }
+    }
+
+    /// A new id that could not be written is none: nobody was told it, and the old one is valid again. That holds for the
+    /// session of this step, and for all others of the visitor if no other step of theirs says the same.
+    #[cold]
+    pub(crate) fn give_up_rename(&self, session: &Session, rename: Rename) {
+        let _turn = self.rotated.turn.lock().expect("no code panics while it changes an id");
+        if self.journal().renames.failed(rename) {
+            self.rename(session, Rename { old: rename.new, new: rename.old });
+        }
+    }
+
+    /// All sessions of the visitor have another id, and this one, which may not be in the table any more.
+    fn rename(&self, session: &Session, Rename { old, new }: Rename) {
+        self.table.rename(old, new);
+        session.follow(old, new);
     }
 
     /// The session whose id the very same submit rotated.
@@ -97,7 +131,24 @@ impl Core {
     /// Brings the repeat to its session, and tells the browser the id it has missed.
     #[cold]
     pub(super) fn deliver_rotated(self: &Arc<Self>, session: &Arc<Session>, mut hit: Box<Hit>) {
-        self.introduce(session.visitor(), &mut hit);
+        hit.by = session.visitor();
+        self.introduce(hit.by, &mut hit);
         self.deliver(session, hit);
+    }
+}
+
+impl Session {
+    /// New ids of the visitor that were not handed out to be written are given up.
+    #[cold]
+    pub(crate) fn give_up_renames(&self) {
+        let renames = self.ledger(|ledger| {
+            if !ledger.renames.is_empty() {
+                ledger.changes.retain(|change| change.as_rename().is_none());
+            }
+            std::mem::take(&mut ledger.renames)
+        });
+        for rename in renames.into_iter().flatten() {
+            self.core.give_up_rename(self, rename);
+        }
     }
 }

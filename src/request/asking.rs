@@ -78,7 +78,12 @@ impl<'a> Asking<'a> {
         // The session's own waker points to the session; any other is one of a combinator inside the program.
         let own = std::ptr::eq(cx.waker().data().cast(), Arc::as_ptr(session));
         let look = |talk: &Talk| Standing { step: talk.step, applied: talk.applied, way: talk.way };
-        let (asked, standing) = session.queue.ask((!own).then(|| cx.waker()), look);
+        let (asked, standing) = loop {
+            match session.queue.ask((!own).then(|| cx.waker()), look) {
+                (Asked::Hit(hit), _) if session.is_past(&hit) => session.turn_away(hit),
+                asked => break asked,
+            }
+        };
         match asked {
             Asked::Hit(hit) => Poll::Ready(Ok((hit, standing))),
             Asked::Closing => {

@@ -341,9 +341,9 @@ impl Session {
 
     /// Has everything up to the intent written. If it cannot be, the session does not go on.
     async fn intends(self: &Arc<Self>, effect: Box<Effect>, once: bool) -> Box<Effect> {
-        self.tape(|tape| {
+        self.recorded(|tape, ledger| {
             // A newborn with an effect is one no more.
-            tape.grown = true;
+            ledger.grown = true;
             tape.intend(&effect, once);
         });
         if self.make_durable().await { effect } else { self.wait_for_the_end().await }
@@ -357,7 +357,10 @@ impl Session {
         written: Written,
     ) -> Result<T, Error> {
         let at = self.core.clock.micros();
-        self.tape(|tape| tape.record_effect(*effect, written.0.clone(), at));
+        self.recorded(|tape, ledger| {
+            ledger.effects += 1;
+            tape.record_effect(*effect, written.0.clone(), at);
+        });
         if matches!(written.0, Outcome::Ok(_)) {
             self.write_on();
         }
@@ -374,9 +377,9 @@ impl Session {
     /// Has the store know when the session wants to go on.
     fn goes_to_sleep(self: &Arc<Self>, until: i64, replayed: bool) {
         let (session, wake) = (self.serial, Some(until / 1_000_000));
-        let known = self.tape(|tape| {
-            tape.changes.push(Change::Sleep { session, wake });
-            tape.begun || tape.grown
+        let known = self.ledger(|ledger| {
+            ledger.changes.push(Change::Sleep { session, wake });
+            ledger.is_kept()
         });
         if known == Some(true) && !replayed {
             self.write_on();
@@ -385,6 +388,6 @@ impl Session {
 
     fn is_awake(&self) {
         let session = self.serial;
-        self.tape(|tape| tape.changes.push(Change::Sleep { session, wake: None }));
+        self.ledger(|ledger| ledger.changes.push(Change::Sleep { session, wake: None }));
     }
 }

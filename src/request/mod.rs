@@ -321,8 +321,8 @@ fn put_behind(state: &mut State<session::Parts>, hit: &mut Hit, in_part: bool) {
 /// Records a hit that is taken now.
 #[inline(never)]
 fn record(state: &mut State<session::Parts>, taken: Taken) {
-    if let Some(tape) = state.peek_extra().and_then(|extra| extra.tape.as_mut()) {
-        tape.grown = true;
+    if let Some((tape, ledger)) = state.peek_extra().and_then(session::Rare::recorded) {
+        ledger.grown = true;
         let step = tape.next_step();
         tape.take(Box::new(Taken { step, scope: parts::path(), ..taken }));
         tape.secrets = secret::collected();

@@ -106,9 +106,9 @@ impl Request {
             )));
         }
         // Found by its number when it is not in memory: so it has to be in the journal.
-        let stands_for = session.tape(|tape| {
-            tape.grown |= tape.stands_for.is_none();
-            tape.stands_for
+        let stands_for = session.ledger(|ledger| {
+            ledger.grown |= ledger.stands_for.is_none();
+            ledger.stands_for
         });
         let stands_for = stands_for.flatten();
         if stands_for.is_none() {

@@ -49,6 +49,8 @@ impl Session {
             }
             Ending::Killed => {
                 self.forget();
+                // Whoever was to be told a new id is told nothing.
+                self.give_up_renames();
                 self.end_tape(journal::Ending::Killed, None);
                 drop(current);
             }
@@ -103,7 +105,7 @@ impl Session {
 
     /// It cannot be rebuilt: what is known of it stays in the journal.
     pub(super) fn quarantine(self: &Arc<Self>) {
-        if self.tape(|tape| tape.rehearses) == Some(true) {
+        if self.ledger(|ledger| ledger.stands_for.is_some()) == Some(true) {
             return self.queue.end();
         }
         let why = self.tape(|tape| tape.diverged.take()).flatten();
@@ -131,6 +133,13 @@ impl Session {
         self.queue.end();
         self.core.table.remove(self);
         self.core.kept.remove(self.serial);
+    }
+
+    /// A hit waited in line while the id that it came by was changed: whose it is now the mapper says.
+    #[cold]
+    pub(crate) fn turn_away(self: &Arc<Self>, hit: Box<Hit>) {
+        self.queue.answered();
+        self.hand_back([hit]);
     }
 
     /// Hits that a closed queue held go back to the mapper.

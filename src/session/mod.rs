@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::engine::Core;
 use crate::error::BoxError;
 use crate::hit::Hit;
+use crate::journal::ledger::Ledger;
 use crate::journal::tape::Tape;
 use crate::journal::turning::Branches;
 use crate::mapper::key::VisitorId;
@@ -38,11 +39,12 @@ impl Load for Parts {
     type Rare = Rare;
 
     fn is_spare(rare: &Rare) -> bool {
-        let Rare { preface, between, address, tape, shared, branches, old_pages } = rare;
+        let Rare { preface, between, address, tape, ledger, shared, branches, old_pages } = rare;
         preface.is_none()
             && between.is_empty()
             && address.is_none()
             && tape.is_none()
+            && ledger.is_none()
             && shared.is_empty()
             && branches.is_none()
             && old_pages.is_none()
@@ -101,14 +103,23 @@ pub(crate) struct Rare {
     pub(crate) between: String,
     /// The address that this newborn counts for.
     pub(crate) address: Option<u64>,
-    /// What is recorded, where there is a journal.
+    /// What is recorded, where there is a journal, on the branch that the session is on; none while it is on none.
     pub(crate) tape: Option<Box<Tape>>,
+    /// How the session stands with its journal, where there is one.
+    pub(crate) ledger: Option<Box<Ledger>>,
     /// What the branches of the session share: the last version of each, by its type's name.
     pub(crate) shared: Vec<(String, Vec<u8>)>,
     /// Its branches, if it has more than one.
     pub(crate) branches: Option<Box<Branches>>,
     /// What new answers to the page that is shown do once it is old.
     pub(crate) old_pages: Option<OldPages>,
+}
+
+impl Rare {
+    /// What is recorded on the branch that the session is on, and how it stands with its journal.
+    pub(crate) fn recorded(&mut self) -> Option<(&mut Tape, &mut Ledger)> {
+        Some((self.tape.as_deref_mut()?, self.ledger.as_deref_mut()?))
+    }
 }
 
 /// One running coroutine. About 140 bytes and its future while it waits.
@@ -163,22 +174,30 @@ impl Session {
     pub(crate) fn parked(
         core: Arc<Core>,
         visitor: VisitorId,
-        label: u64,
-        serial: u64,
+        (label, serial): (u64, u64),
         flow: u16,
+        ledger: Ledger,
     ) -> Arc<Session> {
-        Arc::new(Session {
-            visitor: visitor.0.map(AtomicU64::new),
-            label,
-            serial,
-            queue: Queue::running(Talk::new(flow, Location::caller())),
-            core,
-        })
+        let queue = Queue::<Parts>::running(Talk::new(flow, Location::caller()));
+        queue.lock().extra().ledger = Some(Box::new(ledger));
+        Arc::new(Session { visitor: visitor.0.map(AtomicU64::new), label, serial, queue, core })
     }
 
     /// Whom it belongs to. Changes only under the table's locks.
     pub(crate) fn visitor(&self) -> VisitorId {
         VisitorId([0, 1].map(|half| self.visitor[half].load(Ordering::Relaxed)))
+    }
+
+    /// The visitor's sessions have another id; this one too, where it is not in the table.
+    pub(crate) fn follow(&self, old: VisitorId, new: VisitorId) {
+        if self.visitor() == old {
+            self.set_visitor(new);
+        }
+    }
+
+    /// Whether a hit was brought here by an id that is its visitor's no more.
+    pub(crate) fn is_past(&self, hit: &Hit) -> bool {
+        hit.by != self.visitor() && hit.by != VisitorId::NOBODY
     }
 
     fn set_visitor(&self, visitor: VisitorId) {

@@ -1,7 +1,10 @@
 //! Line 2: at login the id changes. The old one is dead at once; it opens only the repeat of the very submit.
 
+use std::sync::Arc;
+
 use continuity::prelude::*;
 use continuity::test::Browser;
+use tokio::sync::Notify;
 
 use crate::bare::{Bare, get};
 use crate::flows::tally;
@@ -138,4 +141,112 @@ async fn line_02_links_carry_a_rotated_id_where_it_stands_in_the_url() {
     ada.get("/").await.shows("Outside");
     ada.follow("Log in").await.shows("Inside 0");
     ada.follow("Look").await.shows("Inside 1");
+}
+
+/// When a step goes on that takes its time.
+#[derive(Clone, Default)]
+struct Gate(Arc<Notify>);
+
+/// Changes the visitor's id in a step that takes its time before that, and after it.
+async fn slow_login(mut req: Request) -> Result<()> {
+    let gate = req.app::<Gate>();
+    req.choose(|c| html! { "Outside " (c.link("Log in", ())) }).await?;
+    gate.0.notified().await;
+    req.rotate_id()?;
+    gate.0.notified().await;
+    for hit in 0.. {
+        req.print(html! { "Inside " (hit) });
+        req.next().await?;
+    }
+    Ok(())
+}
+
+/// Lets others have their turn.
+async fn a_moment() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Lets a login go on twice: to where the id is changed, and to its page.
+async fn opens(gate: &Gate) {
+    for _ in 0..2 {
+        a_moment().await;
+        gate.0.notify_one();
+    }
+    a_moment().await;
+}
+
+#[tokio::test]
+async fn line_02_hits_that_wait_while_the_id_is_changed_are_nobodys() {
+    let gate = Gate::default();
+    let mut ada = Browser::of(Server::new(slow_login).app(gate.clone()));
+    ada.get("/").await;
+    let old = ada.cookie("sid").expect("an id");
+    let (mut early, mut late) = (ada.other(), ada.other());
+    early.set_cookie("sid", &old);
+    late.set_cookie("sid", &old);
+    let comes_late = async {
+        // The id is changed, and the step is not over.
+        a_moment().await;
+        a_moment().await;
+        late.get("/").await;
+    };
+    tokio::join!(ada.follow("Log in"), early.get("/"), comes_late, opens(&gate));
+    for thief in [early, late] {
+        thief.status(200).shows("Outside").shows_not("Inside");
+        assert!(thief.cookie("sid") != Some(old.clone()) && thief.cookie("sid") != ada.cookie("sid"));
+    }
+    ada.shows("Inside 0");
+    ada.get("/").await.shows("Inside 1");
+}
+
+#[tokio::test]
+async fn line_02_hits_that_wait_in_another_session_of_the_visitor_are_nobodys_either() {
+    #[derive(Clone, Default)]
+    struct Open(Arc<Notify>);
+    /// Answers its second hit when it is let.
+    async fn other(mut req: Request) -> Result<()> {
+        let open = req.app::<Open>();
+        for hit in 1.. {
+            req.print(html! { "Hit " (hit) });
+            req.next().await?;
+            if hit == 1 {
+                open.0.notified().await;
+            }
+        }
+        Ok(())
+    }
+    let (gate, open) = (Gate::default(), Open::default());
+    let server = Server::new(slow_login).mount("/other", other).app(gate.clone()).app(open.clone());
+    let mut ada = Browser::of(server);
+    ada.get("/other").await.shows("Hit 1");
+    let (old, mut tab) = (ada.cookie("sid").expect("an id"), ada.new_tab());
+    let mut thief = ada.other();
+    thief.set_cookie("sid", &old);
+    ada.get("/").await;
+    let logs_in = async {
+        tokio::join!(ada.follow("Log in"), opens(&gate));
+        open.0.notify_one();
+    };
+    tokio::join!(tab.get("/other"), thief.get("/other"), logs_in);
+    tab.shows("Hit 2");
+    thief.shows("Hit 1");
+    assert_ne!(thief.cookie("sid"), ada.cookie("sid"));
+    ada.get("/other").await.shows("Hit 3");
+}
+
+#[tokio::test]
+async fn line_02_a_second_click_that_waits_while_the_id_is_changed_gets_the_page_and_the_id() {
+    let gate = Gate::default();
+    let mut ada = Browser::of(Server::new(slow_login).app(gate.clone()));
+    ada.get("/").await;
+    let (old, submit) = (ada.cookie("sid").expect("an id"), ada.href("Log in"));
+    let mut again = ada.other();
+    again.set_cookie("sid", &old);
+    tokio::join!(ada.follow("Log in"), again.get(&submit), opens(&gate));
+    ada.shows("Inside 0");
+    again.shows("Inside 0");
+    assert_eq!(again.cookie("sid"), ada.cookie("sid"), "it is told the id that it would miss");
+    assert_ne!(again.cookie("sid"), Some(old));
 }

@@ -193,6 +193,16 @@ pub enum Change {
     Clock(u32),
 }
 
+impl Change {
+    /// From whom and to whom, if this is another id for a visitor.
+    pub(crate) fn as_rename(&self) -> Option<(Visitor, Visitor)> {
+        match self {
+            Change::Rename { from, to } => Some((*from, *to)),
+            _ => None,
+        }
+    }
+}
+
 /// What is known of a visitor under a label.
 #[derive(Debug, Clone, Default)]
 pub struct Found {

@@ -2,6 +2,9 @@
 //!
 //! Pure: it knows entries and nothing of stores, hits on their way or threads. While there is a past to replay, each
 //! verb meets what it met then; when the past is used up, the tape records on.
+//!
+//! A tape is of one way through the session's steps: a session that is brought to another page gets another tape. What is
+//! true of the session on any way is in its [`Ledger`](super::ledger::Ledger).
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hasher;
@@ -16,8 +19,7 @@ pub(crate) use outside::Standing;
 
 use super::entry::{Blob, Effect, Ending, Entry, FORMAT, Outcome, Taken, Verb};
 use super::headers::{Fields, Played};
-use super::store::{Change, Chunk};
-use crate::mapper::key::VisitorId;
+use super::store::Chunk;
 
 /// Where in the program's code a verb stands.
 type Place = &'static Location<'static>;
@@ -77,8 +79,6 @@ pub(crate) struct Tape {
     /// Times that the session was sent back a page in this rebuild, and whether it is now.
     pub(crate) tries: u32,
     sent_back: bool,
-    /// Effects that were recorded since the session came into memory, on all branches.
-    pub(crate) effects: u32,
     /// Values of secrets that the program has read in this step.
     pub(crate) secrets: Vec<String>,
     /// Which program wrote what is replayed, and which one runs.
@@ -88,30 +88,10 @@ pub(crate) struct Tape {
     pub(crate) strict: bool,
     /// What is printed is not compared at all.
     pub(crate) lenient: bool,
-    /// It has had its second hit or its first effect: it is to be in the store.
-    pub(crate) grown: bool,
-    /// It is in the store.
-    pub(crate) begun: bool,
-    /// Changes that go with what is handed out next.
-    pub(crate) changes: Vec<Change>,
-    /// The id that its visitor had before what is not written yet.
-    pub(crate) renamed: Option<VisitorId>,
-    /// Parts of it that are on their way to the store.
-    pub(crate) unwritten: u32,
-    /// Something of it could not be written: the session is to be rebuilt.
-    pub(crate) broken: bool,
-    /// The session leaves memory, and stays in the journal.
-    pub(crate) stays: bool,
-    /// It is replayed to see whether it can be, beside the session itself.
-    pub(crate) rehearses: bool,
-    /// The number of the session that it is replayed beside.
-    pub(crate) stands_for: Option<u64>,
     /// A verb is waiting: what the session waits for is known.
     pub(crate) at_verb: bool,
     /// It waited for something else: it cannot be rebuilt as it is now.
     pub(crate) strayed: bool,
-    /// It was told to end.
-    pub(crate) told: bool,
     /// Why it cannot be replayed.
     pub(crate) diverged: Option<String>,
     /// The last steps could not be replayed, and this is the number of the step that comes in place of theirs.
@@ -156,7 +136,7 @@ impl Tape {
 
     /// The tape of a session that is in the store; the number of its next entry.
     fn begun(next: u64, build: u64) -> Tape {
-        Tape { build, build_then: build, begun: true, first: next, ..Tape::default() }
+        Tape { build, build_then: build, first: next, ..Tape::default() }
     }
 
     /// Whether what happens now has happened before.
@@ -169,14 +149,9 @@ impl Tape {
         self.hits > 0
     }
 
-    /// Whether the session can leave memory as it stands and come back.
+    /// Whether the session can leave memory where it stands on this way, and come back.
     pub(crate) fn rests(&self) -> bool {
-        self.begun
-            && !self.is_replaying()
-            && self.count == 0
-            && self.changes.is_empty()
-            && self.unwritten == 0
-            && !(self.strayed || self.told || self.broken || self.stays)
+        !self.is_replaying() && self.count == 0 && !self.strayed
     }
 
     /// Whether an answer to the page where the session is was given before.
@@ -189,16 +164,17 @@ impl Tape {
         self.top + 1
     }
 
-    /// Whether the session can be brought from here to another page.
+    /// Whether the session can be brought from where it stands to another page.
     pub(crate) fn turns(&self) -> bool {
-        let leaves = self.told || self.stays || self.broken || self.diverged.is_some();
-        self.begun && !self.is_replaying() && !self.strayed && !self.rehearses && !leaves
+        !self.is_replaying() && !self.strayed && self.diverged.is_none()
     }
 
-    /// Another branch has recorded what is before this entry.
-    pub(crate) fn goes_on_at(&mut self, next: u64, top: u32) {
-        debug_assert_eq!(self.count, 0, "what rests is written");
-        (self.first, self.top) = (next, top);
+    /// This tape records from here on, where the one before it has come to: one records at a time, and the numbers of entries
+    /// and steps and the bytes that are kept are the session's.
+    pub(crate) fn goes_on_after(&mut self, before: &Tape) {
+        debug_assert_eq!(before.count, 0, "what rests is written");
+        (self.first, self.top) = (before.next(), before.top);
+        (self.written, self.said) = (before.written, before.said);
     }
 
     /// Nobody goes back behind this: there are no other branches from here on. `false`: that was so before.
@@ -360,10 +336,7 @@ impl Tape {
                 self.retake(taken.at);
                 Ok(Met::Hit(taken))
             }
-            Some((_, Entry::Told)) => {
-                self.told = true;
-                Ok(Met::Told)
-            }
+            Some((_, Entry::Told)) => Ok(Met::Told),
             Some((_, other)) => self.diverge(place, "asks for a hit", &other.to_string()),
         }
     }
@@ -395,8 +368,7 @@ impl Tape {
     /// What is recorded and not handed out, where the last step is complete.
     #[cfg(feature = "test")]
     pub(crate) fn peek(&self, session: u64) -> Option<Option<Chunk>> {
-        let complete =
-            !self.is_replaying() && self.good == self.next() && !self.strayed && self.unwritten == 0;
+        let complete = !self.is_replaying() && self.good == self.next() && !self.strayed;
         complete.then(|| {
             let (first, count, entries) = (self.first, self.count, self.fresh.clone());
             (count > 0).then(|| Chunk { session, first, count, at: 0, what: String::new(), entries })

@@ -116,7 +116,6 @@ impl Tape {
     /// Records what came of an effect.
     pub(crate) fn record_effect(&mut self, effect: Effect, result: Outcome, at: i64) {
         self.now = at;
-        self.effects += 1;
         self.push(&Entry::Done { effect, result, at });
     }
 

@@ -15,6 +15,7 @@ use hashbrown::hash_table::Entry as TableEntry;
 use super::Session;
 use crate::engine::Core;
 use crate::limits::Limits;
+use crate::mapper::Whom;
 use crate::mapper::key::VisitorId;
 use crate::mapper::reap::seconds;
 
@@ -80,6 +81,8 @@ pub(crate) enum Found {
 pub(crate) enum Full {
     Visitor,
     Server,
+    /// Their id was changed meanwhile: there is nobody under this one.
+    Renamed,
 }
 
 /// A lock and what it guards in one cache line.
@@ -150,28 +153,38 @@ impl Table {
         self.shard(visitor).knows(visitor)
     }
 
-    /// Lets a new session in, unless another hit has just made the same one: returns that one then.
+    /// Lets a new session in, unless another hit has just made the same one: returns that one then. It takes the place of one
+    /// that has ended.
     pub(crate) fn admit(
         &self,
         session: &Arc<Session>,
-        limits: &Limits,
+        whom: Whom,
+        core: &Core,
     ) -> Result<Option<Arc<Session>>, Full> {
         // The place is taken before anyone looks for it, and given back where it is not needed.
-        let take = |alive| (alive < limits.sessions).then_some(alive + 1);
+        let take = |alive| (alive < core.limits.sessions).then_some(alive + 1);
         if self.alive.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
             return Err(Full::Server);
         }
-        let other = self.admit_to_shard(session, limits);
+        let other = self.admit_to_shard(session, whom, core);
         if !matches!(other, Ok(None)) {
             self.alive.fetch_sub(1, Ordering::Relaxed);
         }
         other
     }
 
-    fn admit_to_shard(&self, session: &Arc<Session>, limits: &Limits) -> Result<Option<Arc<Session>>, Full> {
-        let (visitor, now) = (session.visitor(), session.made());
+    fn admit_to_shard(
+        &self,
+        session: &Arc<Session>,
+        whom: Whom,
+        core: &Core,
+    ) -> Result<Option<Arc<Session>>, Full> {
+        let (visitor, now, limits) = (session.visitor(), session.made(), &core.limits);
         let mut shard = self.shard(visitor);
         let tag = tag(visitor);
+        if !shard.still_knows(whom, core) {
+            return Err(Full::Renamed);
+        }
         let mine = shard.entries.iter_hash(hash(tag)).filter(|entry| entry.is_of(visitor));
         if mine.filter(|entry| entry.seen.life() != Life::Lingering).count() >= limits.sessions_per_visitor {
             return Err(Full::Visitor);
@@ -181,6 +194,15 @@ impl Table {
         let slot =
             shard.entries.entry(hash(tag), |entry| entry.is(visitor, session.label), |entry| hash(entry.tag));
         match slot {
+            TableEntry::Occupied(mut other) if other.get().session.queue.lock().has_ended() => {
+                let seen = Seen::new(Life::Newborn, now);
+                let before =
+                    std::mem::replace(other.get_mut(), Entry { session: session.clone(), tag, seen });
+                self.newborns.fetch_add(1, Ordering::Relaxed);
+                drop(shard);
+                self.uncount(before.seen.life());
+                Ok(None)
+            }
             TableEntry::Occupied(other) => Ok(Some(other.get().session.clone())),
             TableEntry::Vacant(slot) => {
                 let seen = Seen::new(Life::Newborn, now);
@@ -430,6 +452,15 @@ impl Entry {
 impl Shard {
     fn knows(&self, visitor: VisitorId) -> bool {
         self.entries.iter_hash(hash(tag(visitor))).any(|entry| entry.is_of(visitor))
+    }
+
+    /// Whether a visitor is still whom a hit took them for.
+    fn still_knows(&self, whom: Whom, core: &Core) -> bool {
+        match whom {
+            Whom::Stranger | Whom::Named(_) => true,
+            Whom::Present(id) => self.knows(id),
+            Whom::Recorded(id) => !core.journal().renames.is_dead(id),
+        }
     }
 
     /// Gives memory back after a crowd has left.

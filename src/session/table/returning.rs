@@ -20,6 +20,12 @@ impl Table {
         }
         let (now, tag) = (core.clock.now(), tag(visitor));
         let mut shard = self.shard(visitor);
+        // Who changes an id says so before they come for its sessions here.
+        if core.journal().renames.is_dead(visitor) {
+            drop(shard);
+            self.alive.fetch_sub(1, Ordering::Relaxed);
+            return Err(Full::Renamed);
+        }
         session.set_visitor(visitor);
         shard.due = shard.due.min(now + seconds(core.limits.idle));
         shard.life_due = shard.life_due.min(session.made().saturating_add(seconds(core.limits.lifetime)));
