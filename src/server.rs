@@ -428,7 +428,7 @@ impl Owned {
         if core.journal.is_some() {
             core.park_all().await;
         }
-        core.tell(core.table.drain());
+        core.tell(core.leave_all());
         let grace = tokio::time::Instant::now() + core.limits.grace;
         while core.anyone_dying() && tokio::time::Instant::now() < grace {
             tokio::time::sleep(TICK / 20).await;

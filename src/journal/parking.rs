@@ -201,6 +201,22 @@ impl Core {
     }
 }
 
+impl Core {
+    /// Empties the table: sessions that the journal has leave memory, also those that hits have brought back while the
+    /// server stops. Returns the others: they are over.
+    pub(crate) fn leave_all(&self) -> Vec<Arc<Session>> {
+        let mut all = self.table.drain();
+        all.retain(|session| {
+            let comes_back = session.ledger(|ledger| ledger.begun) == Some(true);
+            if comes_back {
+                session.leave_memory();
+            }
+            !comes_back
+        });
+        all
+    }
+}
+
 impl super::Journal {
     pub(super) fn woken(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Session>>> {
         self.woken.lock().expect("no code panics while it holds the woken sessions")

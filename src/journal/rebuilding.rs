@@ -43,6 +43,13 @@ pub(crate) struct Recall {
     pub(crate) hit: Box<Hit>,
 }
 
+impl Recall {
+    /// Nothing leads to a session: all ids that it proved were changed.
+    fn is_nobodys(&self) -> bool {
+        self.ids.is_empty() && self.hit.pass().is_none()
+    }
+}
+
 impl Core {
     /// Looks into the journal for the session of a hit, without holding anybody up.
     #[inline(never)]
@@ -70,7 +77,7 @@ impl Core {
                         recall.hit.by = id;
                         return self.deliver_known(&session, grew, recall.hit);
                     }
-                    None if sure => return self.start_after(recall, found, looking),
+                    None if sure || recall.is_nobodys() => return self.start_after(recall, found, looking),
                     // It may have left before the first that is written of it was.
                     None => journal.barrier().await,
                 }

@@ -15,6 +15,8 @@ use crate::hit::Hit;
 use crate::journal;
 use crate::log::Line;
 
+const CLOSED: &str = "This was just closed.";
+
 /// How a session came to its end.
 pub(super) enum Ending {
     Returned(Result<(), BoxError>),
@@ -47,14 +49,21 @@ impl Session {
                 let error = Error::new(format!("panicked: {}", panic_text(&*panic)));
                 self.fail(current, place, &error.into());
             }
-            Ending::Killed => {
-                self.forget();
-                // Whoever was to be told a new id is told nothing.
-                self.give_up_renames();
-                self.end_tape(journal::Ending::Killed, None);
-                drop(current);
-            }
+            Ending::Killed => self.cut_off(current),
         }
+    }
+
+    /// The session was killed. A visitor who has another id by now is told that, and no more.
+    fn cut_off(self: &Arc<Self>, current: Option<Box<Hit>>) {
+        self.forget();
+        self.give_up_renames();
+        let (told, dropped) = match current {
+            Some(hit) if self.is_past(&hit) => (Some(hit), None),
+            other => (None, other),
+        };
+        let closed = |hit| self.core.fail(hit, StatusCode::SERVICE_UNAVAILABLE, CLOSED, None, false);
+        self.end_tape(journal::Ending::Killed, told.map(closed));
+        drop(dropped);
     }
 
     /// The function returned: its last page can be repeated for a while.
@@ -80,7 +89,7 @@ impl Session {
     fn fail(self: &Arc<Self>, current: Option<Box<Hit>>, place: &Location<'static>, error: &BoxError) {
         let own = error.downcast_ref::<Error>();
         let (status, message, id) = if own.is_some_and(Error::is_closing) {
-            (StatusCode::SERVICE_UNAVAILABLE, "This was just closed.".to_owned(), None)
+            (StatusCode::SERVICE_UNAVAILABLE, CLOSED.to_owned(), None)
         } else if own.is_some_and(Error::is_bad_input) {
             tracing::debug!(session = %self.name(), place = %place, error = %Line(error), "bad input ended a session");
             (StatusCode::BAD_REQUEST, format!("The {error}."), None)

@@ -1,12 +1,15 @@
 //! A journal whose writes wait until a test lets them go on, and fail if it says so: what comes meanwhile comes while a
 //! step is on its way to the disk.
 
+use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use continuity::journal::{
     Change, Chunk, Fault, Found, Head, Memory, Opened, SLOTS, State, Store, StoreError, Visitor,
 };
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A journal in memory behind a gate. Clones share both.
 #[derive(Clone, Default)]
@@ -19,18 +22,22 @@ pub struct Held {
 struct Gate {
     closed: bool,
     waiting: bool,
-    /// Writes that fail, from the next one on.
-    failing: usize,
+    /// Which of the steps fail that come after the gate was closed, and how many came.
+    failing: Range<usize>,
+    steps: usize,
+    /// The steps that were tried, and whether they fail: those that were tried together may come again, each alone.
+    tried: Vec<(Chunk, bool)>,
 }
 
 impl Held {
     /// The writes that come from now on wait.
     pub fn hold(&self) {
-        self.gate().closed = true;
+        let mut gate = self.gate();
+        (gate.closed, gate.steps) = (true, 0);
     }
 
-    /// They go on; the first `failing` of them find no room.
-    pub fn go_on(&self, failing: usize) {
+    /// They go on; these of their steps fail.
+    pub fn go_on(&self, failing: Range<usize>) {
         let mut gate = self.gate();
         (gate.closed, gate.failing) = (false, failing);
         self.gate.1.notify_all();
@@ -38,7 +45,7 @@ impl Held {
 
     /// Until a write waits.
     pub async fn waits(&self) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENCE;
         while !self.gate().waiting {
             assert!(Instant::now() < end, "nothing is written");
             tokio::task::yield_now().await;
@@ -55,16 +62,31 @@ impl Held {
         self.gate.0.lock().expect("nobody panics here")
     }
 
-    fn pass(&self) -> bool {
+    /// Waits at the gate.
+    fn wait(&self) -> MutexGuard<'_, Gate> {
         let mut gate = self.gate();
         while gate.closed {
             gate.waiting = true;
-            gate = self.gate.1.wait(gate).expect("nobody panics here");
+            let (waited, late) = self.gate.1.wait_timeout(gate, PATIENCE).expect("nobody panics here");
+            gate = waited;
+            // The test has failed, and its server waits for this.
+            gate.closed &= !late.timed_out();
         }
         gate.waiting = false;
-        let passes = gate.failing == 0;
-        gate.failing = gate.failing.saturating_sub(1);
-        passes
+        gate
+    }
+}
+
+impl Gate {
+    /// Whether a step is written.
+    fn pass(&mut self, step: &Chunk) -> bool {
+        if let Some((_, fails)) = self.tried.iter().find(|(tried, _)| tried == step) {
+            return !fails;
+        }
+        let fails = self.failing.contains(&self.steps);
+        self.steps += 1;
+        self.tried.push((step.clone(), fails));
+        !fails
     }
 }
 
@@ -74,7 +96,13 @@ impl Store for Held {
     }
 
     fn write(&self, changes: &[Change]) -> Result<(), StoreError> {
-        if self.pass() { self.store.write(changes) } else { Err(StoreError::new(Fault::Failed, "it fails now")) }
+        let step = |change| if let &Change::Append(ref chunk) = change { Some(chunk) } else { None };
+        let mut gate = self.wait();
+        let failing = changes.iter().filter_map(step).filter(|step| !gate.pass(step)).count();
+        if failing > 0 {
+            return Err(StoreError::new(Fault::Failed, "it was told to fail"));
+        }
+        self.store.write(changes)
     }
 
     fn find(&self, visitor: &Visitor, label: u64) -> Result<Found, StoreError> {

@@ -1,6 +1,7 @@
 //! Line 2 with a journal: an id is changed when that is written. Until then, and ever after, the old one opens nothing; if it
 //! cannot be written it was not changed.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
@@ -50,7 +51,7 @@ async fn until_a_new_id_is_written_the_old_one_opens_nothing() {
         // What is in memory, and what is parked.
         thief.get("/").await.shows("Outside").shows_not("Inside");
         another.get("/other").await.shows("Hit 1");
-        store.go_on(0);
+        store.go_on(0..0);
     };
     tokio::join!(ada.follow("Log in"), steals);
     ada.shows("Inside");
@@ -68,7 +69,7 @@ async fn a_new_id_that_could_not_be_written_leaves_the_old_one_valid_for_all_ses
     store.hold();
     let fails = async {
         store.waits().await;
-        store.go_on(1);
+        store.go_on(0..1);
     };
     tokio::join!(ada.follow("Log in"), fails);
     ada.status(503);
@@ -138,8 +139,10 @@ async fn a_moment() {
     }
 }
 
-/// Ada logs in while a session of hers begins to be kept; so many writes fail then. Both are written alone, or `together`.
-async fn begins_while_the_id_changes(together: bool, failing: usize, logged_in: bool) {
+/// Ada logs in while a session of hers begins to be kept; these steps fail then. Both are written alone, or `together`, after
+/// one of another visitor.
+async fn begins_while_the_id_changes(together: bool, failing: Range<usize>) {
+    let logged_in = failing.is_empty();
     let (store, open) = (Held::default(), Arc::new(AtomicBool::new(false)));
     let server = || Server::new(login).mount("/slow", slow).app(open.clone()).journal(store.clone());
     let mut ada = Browser::of(server()).without_rehearsal();
@@ -164,7 +167,7 @@ async fn begins_while_the_id_changes(together: bool, failing: usize, logged_in: 
         a_moment().await;
         open.store(true, SeqCst);
         a_moment().await;
-        store.go_on(failing);
+        store.go_on(failing.clone());
     };
     tokio::join!(tab.get("/slow"), bob_is_written_first, logs_in, opens);
     ada.status(if logged_in { 200 } else { 503 });
@@ -175,32 +178,45 @@ async fn begins_while_the_id_changes(together: bool, failing: usize, logged_in: 
 
 #[tokio::test]
 async fn a_session_that_begins_while_the_id_changes_is_the_visitors() {
-    begins_while_the_id_changes(false, 0, true).await;
-    begins_while_the_id_changes(true, 0, true).await;
+    begins_while_the_id_changes(false, 0..0).await;
+    begins_while_the_id_changes(true, 0..0).await;
 }
 
 #[tokio::test]
 async fn a_session_that_begins_while_the_id_cannot_be_changed_is_the_visitors() {
-    begins_while_the_id_changes(false, 1, false).await;
-    // Bob's, both together, and then the one of the new id.
-    begins_while_the_id_changes(true, 3, false).await;
+    begins_while_the_id_changes(false, 0..1).await;
+    begins_while_the_id_changes(true, 1..2).await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_new_id_of_a_step_that_is_killed_is_none() {
+/// A visitor whose login never comes to its end, and is cut off; what they have elsewhere.
+async fn cut_off_at_login(server: Server, comes_back: bool) -> Browser {
     async fn hangs_at_login(mut req: Request) -> Result<()> {
         req.choose(|c| html! { "Outside " (c.link("Log in", ())) }).await?;
         req.rotate_id()?;
         std::future::pending().await
     }
     const MINUTE: Duration = Duration::from_secs(60);
-    let server = Server::new(hangs_at_login).mount("/other", tally).journal(Memory::new());
-    let mut ada = Browser::of(server.limits(|limits| limits.lifetime = 10 * MINUTE)).without_rehearsal();
-    ada.get("/").await.get("/").await.shows("Outside");
+    let server = server.mount("/login", hangs_at_login).mount("/other", tally).limits(|limits| {
+        (limits.lifetime, limits.lifetime_journaled) = (10 * MINUTE, 10 * MINUTE);
+    });
+    let mut ada = Browser::of(server).without_rehearsal();
+    ada.get("/login").await.get("/login").await.shows("Outside");
     ada.wait(8 * MINUTE).await;
+    if comes_back {
+        ada.get("/login").await.shows("Outside");
+    }
     let mut other = ada.new_tab();
     other.get("/other").await.get("/other").await.shows("Hit 2");
     tokio::join!(ada.follow("Log in"), other.wait(4 * MINUTE));
     ada.status(503);
     other.get("/other").await.shows("Hit 3");
+    ada
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_loses_their_other_sessions_by_a_login_that_is_cut_off() {
+    for comes_back in [false, true] {
+        cut_off_at_login(Server::new(tally), comes_back).await;
+        cut_off_at_login(Server::new(tally).journal(Memory::new()), comes_back).await;
+    }
 }

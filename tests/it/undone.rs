@@ -34,7 +34,7 @@ async fn a_step_that_could_not_be_written_costs_no_session_whose_old_page_is_ans
             for _ in 0..round % 5 {
                 tokio::task::yield_now().await;
             }
-            store.go_on(1);
+            store.go_on(0..1);
         };
         tokio::join!(ada.follow("++"), other.get(&old), fails_once);
         ada.status(503);
@@ -53,12 +53,12 @@ async fn a_step_that_cannot_be_written_for_a_while_costs_no_session_either() {
     store.hold();
     let fails = async {
         store.waits().await;
-        store.go_on(usize::MAX);
+        store.go_on(0..usize::MAX);
     };
     tokio::join!(ada.follow("++"), other.get(&old), fails);
     ada.status(503);
     other.status(503);
-    store.go_on(0);
+    store.go_on(0..0);
     assert_eq!(store.live(), 1, "it is not over");
     other.reload().await.shows("Count: 0");
     ada.back().follow("++").await.shows("Count: 3");
@@ -111,7 +111,7 @@ async fn a_server_that_stops_while_an_answer_to_an_old_page_waits_ends_no_sessio
         let gate = store.clone();
         let opens = tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(30 + 3 * round)).await;
-            gate.go_on(0);
+            gate.go_on(0..0);
         });
         bare.stop().await;
         opens.await.expect("the gate is opened");
