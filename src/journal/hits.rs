@@ -25,14 +25,35 @@ pub(crate) struct Hidden<'a> {
     pub(crate) cookies: [&'a str; 2],
     /// Parameters that the server was told are secrets.
     pub(crate) names: &'a [String],
-    /// Values that the program has read as secrets.
-    pub(crate) values: &'a [String],
+    /// What the program has read as secrets.
+    pub(crate) read: &'a [SecretField],
+}
+
+/// Where in a hit a secret was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SecretField {
+    /// A parameter of this name.
+    Param(String),
+    /// In a body of JSON: the pointer to it (RFC 6901).
+    Json(String),
 }
 
 impl Hidden<'_> {
-    fn is_secret(&self, name: &str, value: &str) -> bool {
+    fn is_named(&self, name: &str) -> bool {
         self.names.iter().any(|secret| secret == name)
-            || (!value.is_empty() && self.values.iter().any(|secret| secret == value))
+    }
+
+    fn is_secret(&self, name: &str) -> bool {
+        self.is_named(name)
+            || self.read.iter().any(|field| matches!(field, SecretField::Param(secret) if secret == name))
+    }
+
+    /// Pointers to what was read in JSON.
+    fn in_json(&self) -> impl Iterator<Item = &str> {
+        self.read.iter().filter_map(|field| match field {
+            SecretField::Json(pointer) => Some(&**pointer),
+            SecretField::Param(_) => None,
+        })
     }
 }
 
@@ -58,7 +79,7 @@ fn fill_sent(taken: &mut Taken, hit: &Hit, hidden: &Hidden<'_>) {
     if let Some(Sent { fields, files, .. }) = hit.sent() {
         let pairs = fields.iter().filter(|(name, _)| hit.shows(name));
         let shown = pairs.map(|(name, value)| {
-            let secret = hidden.is_secret(name, value);
+            let secret = hidden.is_secret(name);
             if secret {
                 taken.secrets.push(name.clone());
             }
@@ -107,12 +128,12 @@ pub(crate) fn again(taken: &Taken, played: &Played, mount: &str) -> Box<Hit> {
 /// Pairs of a query or a body, as they came, without what is not the program's and without secrets.
 fn shown<'t>(hit: &Hit, text: &'t str, hidden: &Hidden<'_>, secrets: &mut Vec<String>) -> Cow<'t, str> {
     let shown = hit.shown(text);
-    if form_urlencoded::parse(shown.as_bytes()).all(|(name, value)| !hidden.is_secret(&name, &value)) {
+    if form_urlencoded::parse(shown.as_bytes()).all(|(name, _)| !hidden.is_secret(&name)) {
         return shown;
     }
     let mut kept = form_urlencoded::Serializer::new(String::new());
     for (name, value) in form_urlencoded::parse(shown.as_bytes()) {
-        let secret = hidden.is_secret(&name, &value);
+        let secret = hidden.is_secret(&name);
         if secret {
             secrets.push(name.clone().into_owned());
         }
@@ -126,40 +147,59 @@ fn body(hit: &Hit, hidden: &Hidden<'_>, secrets: &mut Vec<String>) -> Vec<u8> {
     if body.is_empty() {
         return Vec::new();
     }
-    if hit.is_urlencoded() {
+    // Also a body that says to be a form may have been read as JSON.
+    if hit.is_urlencoded() && hidden.in_json().next().is_none() {
         return match str::from_utf8(body) {
             Ok(text) => shown(hit, text, hidden, secrets).into_owned().into_bytes(),
             Err(_) => body.to_vec(),
         };
     }
     if let Ok(mut json) = serde_json::from_slice(body)
-        && blank(&mut json, "", hidden, secrets)
+        && blank_read(&mut json, hidden, secrets) | blank_named(&mut json, hidden, secrets)
     {
         return json.to_string().into_bytes();
     }
     body.to_vec()
 }
 
-/// Takes secrets out of JSON; whether there were any.
-fn blank(json: &mut serde_json::Value, name: &str, hidden: &Hidden<'_>, secrets: &mut Vec<String>) -> bool {
+/// Takes what was read as secrets out of JSON; whether there was any.
+fn blank_read(json: &mut serde_json::Value, hidden: &Hidden<'_>, secrets: &mut Vec<String>) -> bool {
+    let mut any = false;
+    for pointer in hidden.in_json() {
+        if let Some(secret) = json.pointer_mut(pointer) {
+            *secret = SECRET.into();
+            secrets.push(pointer.to_owned());
+            any = true;
+        }
+    }
+    any
+}
+
+/// Takes what the server was told is secret out of JSON; whether there was any.
+fn blank_named(json: &mut serde_json::Value, hidden: &Hidden<'_>, secrets: &mut Vec<String>) -> bool {
     use serde_json::Value;
     match json {
         Value::Array(items) => {
-            items.iter_mut().fold(false, |any, item| blank(item, name, hidden, secrets) | any)
+            items.iter_mut().fold(false, |any, item| blank_named(item, hidden, secrets) | any)
         }
-        Value::Object(fields) => {
-            fields.iter_mut().fold(false, |any, (name, item)| blank(item, name, hidden, secrets) | any)
-        }
-        Value::String(text) if hidden.is_secret(name, text) => {
-            SECRET.clone_into(text);
-            secrets.push(name.to_owned());
-            true
-        }
-        other if hidden.is_secret(name, &other.to_string()) => {
-            *other = Value::String(SECRET.to_owned());
-            secrets.push(name.to_owned());
-            true
-        }
+        Value::Object(fields) => fields.iter_mut().fold(false, |any, (name, item)| {
+            if hidden.is_named(name) {
+                blank_all(item);
+                secrets.push(name.clone());
+                return true;
+            }
+            blank_named(item, hidden, secrets) | any
+        }),
         _ => false,
+    }
+}
+
+/// Nothing is left of what is in it.
+fn blank_all(json: &mut serde_json::Value) {
+    use serde_json::Value;
+    match json {
+        Value::Array(items) => items.iter_mut().for_each(blank_all),
+        Value::Object(fields) => fields.values_mut().for_each(blank_all),
+        other => *other = SECRET.into(),
     }
 }

@@ -45,7 +45,7 @@ use tokio::sync::Semaphore;
 pub(crate) use entry::FileSent;
 pub(crate) use entry::{Blob, Effect, Ending, Outcome, Taken, Verb};
 pub use export::Export;
-pub(crate) use hits::SECRET;
+pub(crate) use hits::{SECRET, SecretField};
 use lookups::Lookups;
 pub use record::{Record, records};
 pub use store::{

@@ -210,7 +210,7 @@ impl Session {
                 let cookies = [core.cookie.name(false), core.cookie.name(true)];
                 *fields = Fields::default();
                 if let Some(hit) = &hit {
-                    let hidden = Hidden { cookies, names: &journal.secrets, values: &secrets };
+                    let hidden = Hidden { cookies, names: &journal.secrets, read: &secrets };
                     hits::fill(&mut taken, hit, &hidden, fields);
                 }
                 taken
@@ -490,7 +490,7 @@ impl Stray {
 fn seal(tape: &mut Tape, hit: Option<&Hit>, core: &Core) {
     let (Some(hit), Some(journal)) = (hit, &core.journal) else { return };
     let cookies = [core.cookie.name(false), core.cookie.name(true)];
-    tape.seal(|taken, values, fields| {
-        hits::fill(taken, hit, &Hidden { cookies, names: &journal.secrets, values }, fields);
+    tape.seal(|taken, read, fields| {
+        hits::fill(taken, hit, &Hidden { cookies, names: &journal.secrets, read }, fields);
     });
 }

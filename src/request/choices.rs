@@ -89,6 +89,17 @@ impl<'c, T> Choices<'c, T> {
     }
 
     /// What the visitor is told if they come from an older page. If a page does not place it, it stands on top.
+    /// The page as it is sent, and the value of what was used on it.
+    pub(super) fn finish(self, mut page: String) -> Result<(String, Option<T>), Error> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        if !self.placed.get() && self.notice.is_some() {
+            page.insert_str(0, &self.notice().into_string());
+        }
+        Ok((page, self.value.take()))
+    }
+
     pub fn notice(&self) -> Markup {
         self.placed.set(true);
         match self.notice {

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::asking::{Asking, Standing};
 use super::choices::{Callback, Callbacks, Choice, Choices};
 use super::in_hand::InHand;
-use super::{Request, params, parts};
+use super::{Request, params, parts, secret};
 use crate::error::Error;
 use crate::hit::{Hit, Site};
 use crate::journal::recording::Completed;
@@ -436,14 +436,10 @@ where
             value: RefCell::new(None),
             failed: RefCell::new(None),
         };
-        let mut page = (self.page)(&choices).into_string();
-        if let Some(error) = choices.failed.take() {
-            return Err(error);
-        }
-        if !choices.placed.get() && notice.is_some() {
-            page.insert_str(0, &choices.notice().into_string());
-        }
-        Ok((page, choices.value.take()))
+        // What a form that was not taken has left is of another hit.
+        secret::collected();
+        let page = (self.page)(&choices).into_string();
+        choices.finish(page)
     }
 }
 

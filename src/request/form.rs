@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::choose::ByForm;
-use super::{Request, params};
+use super::{Request, params, secret};
 use crate::error::Error;
 use crate::hit::Hit;
 
@@ -68,7 +68,7 @@ impl<'a, A: DeserializeOwned> Form<'a, A> {
             errors: RefCell::default(),
             has_files: Cell::new(false),
         };
-        match submitted.map(params::decode::<A>) {
+        match submitted.map(|hit| secret::in_form(hit, params::decode::<A>)) {
             None => {}
             Some(Ok(answer)) => form.answer = Some(answer),
             Some(Err(error)) => {

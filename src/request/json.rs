@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::Request;
+use super::{Request, secret};
 use crate::error::Error;
 
 /// What stands in an error for the body as a whole.
@@ -13,9 +13,8 @@ impl Request {
     ///
     /// The error names the field by its path (`items[2].price`); passed on with `?` it is a 400 page.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let read = decode(&self.body());
-        self.keep_secrets()?;
-        read
+        let body = self.body();
+        self.keeping_secrets(|_| secret::in_json(&body, decode))
     }
 }
 

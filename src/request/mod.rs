@@ -324,8 +324,10 @@ fn record(state: &mut State<session::Parts>, taken: Taken) {
     if let Some(tape) = state.peek_extra().and_then(|extra| extra.tape.as_mut()) {
         tape.grown = true;
         let step = tape.next_step();
+        // Only a form was read before it was taken.
+        let secrets = if taken.part.is_some() { secret::collected() } else { Vec::new() };
         tape.take(Box::new(Taken { step, scope: parts::path(), ..taken }));
-        tape.secrets = secret::collected();
+        tape.secrets = secrets;
         state.talk.step = step;
     }
 }

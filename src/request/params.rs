@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::Request;
+use super::{Request, secret};
 use crate::error::Error;
 use crate::hit::Hit;
 
@@ -20,13 +20,11 @@ impl Request {
                 "`{name}` is a secret, by `Server::secrets`: read it as `Secret<…>`"
             )));
         }
-        let read = self.hit(|hit| {
+        self.keeping_secrets(|hit| {
             let values: Vec<_> =
                 visible(hit).filter(|(key, _)| key == name).map(|(_, value)| value).collect();
             T::from_values(name, &values)
-        });
-        self.keep_secrets()?;
-        read
+        })
     }
 
     /// All parameters in order: those of the body, then those of the query.
@@ -36,14 +34,12 @@ impl Request {
 
     /// All parameters as your type: a struct with a field for each.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let read = self.hit(decode);
-        self.keep_secrets()?;
-        read
+        self.keeping_secrets(|hit| secret::in_form(hit, decode))
     }
 }
 
 /// The parameters that are the program's: not the token, not the visitor's id.
-fn visible(hit: &Hit) -> impl Iterator<Item = (String, String)> {
+pub(super) fn visible(hit: &Hit) -> impl Iterator<Item = (String, String)> {
     hit.params()
         .filter(|(name, _)| hit.shows(name))
         .map(|(name, value)| (name.into_owned(), value.into_owned()))

@@ -46,6 +46,7 @@ mod returns;
 mod returns_kept;
 mod rotation;
 mod sessions;
+mod secrets;
 #[cfg(feature = "sqlite")]
 mod stores;
 mod tidy;

@@ -16,6 +16,7 @@ pub(crate) use outside::Standing;
 
 use super::entry::{Blob, Effect, Ending, Entry, FORMAT, Outcome, Taken, Verb};
 use super::headers::{Fields, Played};
+use super::hits::SecretField;
 use super::store::{Change, Chunk};
 use crate::mapper::key::VisitorId;
 
@@ -79,8 +80,8 @@ pub(crate) struct Tape {
     sent_back: bool,
     /// Effects that were recorded since the session came into memory, on all branches.
     pub(crate) effects: u32,
-    /// Values of secrets that the program has read in this step.
-    pub(crate) secrets: Vec<String>,
+    /// Fields of the hit in hand that the program has read as secrets.
+    pub(crate) secrets: Vec<SecretField>,
     /// Which program wrote what is replayed, and which one runs.
     build_then: u64,
     build: u64,
@@ -277,7 +278,7 @@ impl Tape {
     }
 
     /// Writes the hit in hand, if it is not written yet; `fill` puts in what is in the hit itself.
-    pub(crate) fn seal(&mut self, fill: impl FnOnce(&mut Taken, &[String], &mut Fields)) {
+    pub(crate) fn seal(&mut self, fill: impl FnOnce(&mut Taken, &[SecretField], &mut Fields)) {
         let Some((place, mut taken)) = self.taken.take() else { return };
         fill(&mut taken, &self.secrets, &mut self.fields);
         let hit = format!("{} {}", taken.method, taken.path);
