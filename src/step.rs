@@ -7,11 +7,11 @@
 
 use std::hash::Hasher;
 
-use minicbor_serde::Serializer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use siphasher::sip::{SipHasher13, SipHasher24};
 
+use crate::cbor;
 use crate::error::Error;
 use crate::hit::Hit;
 use crate::mapper::key::{derive, random};
@@ -178,9 +178,7 @@ impl Seal {
         token: &mut String,
     ) -> Result<(), Error> {
         let mut small = [0; SMALL];
-        let mut room = &mut small[place.head()..SMALL - TAG];
-        if value.serialize(&mut Serializer::new(&mut room)).is_ok() {
-            let left = room.len();
+        if let Some(left) = cbor::fill(value, &mut small[place.head()..SMALL - TAG]) {
             return self.seal_bytes(place, &mut small[..SMALL - left], limit, token);
         }
         self.seal_large(place, value, limit, token)
@@ -195,8 +193,7 @@ impl Seal {
         token: &mut String,
     ) -> Result<(), Error> {
         let mut large = vec![0; place.head()];
-        value
-            .serialize(&mut Serializer::new(&mut large))
+        cbor::append(value, &mut large)
             .map_err(|error| Error::caused("the value cannot be sealed", error))?;
         large.extend_from_slice(&[0; TAG]);
         self.seal_bytes(place, &mut large, limit, token)
@@ -334,7 +331,7 @@ pub(crate) fn is_of_another(wire: &str, label: u64) -> bool {
     let value = wire.len().checked_sub(2 * TAG).and_then(|end| wire.get(2 * (HEAD - SERIAL)..end));
     // A number of 32 bits has 5 bytes at most.
     let value = value.filter(|value| value.len() <= 10).and_then(|value| const_hex::decode(value).ok());
-    let claimed = value.and_then(|value| minicbor_serde::from_slice::<u32>(&value).ok());
+    let claimed = value.and_then(|value| cbor::from_slice::<u32>(&value).ok());
     claimed.is_some_and(|claimed| claimed != short(label))
 }
 
@@ -361,7 +358,7 @@ impl Token {
 
     /// The value behind the link, if it is of this type.
     pub(crate) fn value<T: DeserializeOwned>(&self) -> Option<T> {
-        minicbor_serde::from_slice(self.value_bytes()).ok()
+        cbor::from_slice(self.value_bytes()).ok()
     }
 
     /// The value behind the link, in CBOR.

@@ -14,6 +14,7 @@ use serde::de::{DeserializeOwned, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::BoxError;
+use crate::cbor;
 use crate::hit::Via;
 
 use super::store::{Chunk, Fault, StoreError};
@@ -246,12 +247,12 @@ pub(crate) struct Blob(pub(crate) Vec<u8>);
 impl Blob {
     /// A value in CBOR.
     pub(crate) fn of<T: Serialize + ?Sized>(value: &T) -> Result<Blob, BoxError> {
-        Ok(Blob(minicbor_serde::to_vec(value)?))
+        Ok(Blob(cbor::to_vec(value)?))
     }
 
     /// The value again.
     pub(crate) fn open<T: DeserializeOwned>(&self) -> Result<T, BoxError> {
-        Ok(minicbor_serde::from_slice(&self.0)?)
+        cbor::from_slice(&self.0)
     }
 
     fn is_empty(&self) -> bool {

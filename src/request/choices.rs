@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::form::Form;
+use crate::cbor;
 use crate::error::Error;
 use crate::hit::Hit;
 use crate::mapper::Cut;
@@ -88,7 +89,6 @@ impl<'c, T> Choices<'c, T> {
         }
     }
 
-    /// What the visitor is told if they come from an older page. If a page does not place it, it stands on top.
     /// The page as it is sent, and the value of what was used on it.
     pub(super) fn finish(self, mut page: String) -> Result<(String, Option<T>), Error> {
         if let Some(error) = self.failed.take() {
@@ -100,6 +100,7 @@ impl<'c, T> Choices<'c, T> {
         Ok((page, self.value.take()))
     }
 
+    /// What the visitor is told if they come from an older page. If a page does not place it, it stands on top.
     pub fn notice(&self) -> Markup {
         self.placed.set(true);
         match self.notice {
@@ -131,18 +132,19 @@ impl<'c, T> Choices<'c, T> {
         self.submitted.filter(|(used, _)| *used == part).map(|(_, hit)| hit)
     }
 
-    fn token<V: Serialize>(&self, part: u32, value: &V, text: &impl Render) -> String {
+    fn token<V: Choice>(&self, part: u32, value: &V, text: &impl Render) -> String {
         let mut token = String::new();
         self.seal(part, value, text, &mut token);
         token
     }
 
     /// Adds the token of a value. A value that cannot be sealed fails the page.
-    fn seal<V: Serialize>(&self, part: u32, value: &V, text: &impl Render, token: &mut String) {
+    fn seal<V: Choice>(&self, part: u32, value: &V, text: &impl Render, token: &mut String) {
         let core = &self.session.core;
         let (serial, step, part) = (self.session.serial, self.step, part | self.old);
         let place = Place { serial, step, part, scope: self.scope };
-        if let Err(error) = core.seal.seal(place, value, core.limits.token, token) {
+        let sealed = cbor::check(value).and_then(|()| core.seal.seal(place, value, core.limits.token, token));
+        if let Err(error) = sealed {
             let what = format!("the choice `{}` cannot be made", text.render().into_string());
             self.failed.borrow_mut().get_or_insert(Error::caused(what, error));
         }
@@ -166,7 +168,7 @@ struct Link<'a, 'c, T, V, R> {
     text: R,
 }
 
-impl<T, V: Serialize, R: Render> Render for Link<'_, '_, T, V, R> {
+impl<T, V: Choice, R: Render> Render for Link<'_, '_, T, V, R> {
     fn render_to(&self, buffer: &mut String) {
         if buffer.capacity() - buffer.len() < LINK_BYTES {
             grow(buffer);

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Request, parts};
+use crate::cbor;
 use crate::error::{BoxError, Chain, Error};
 use crate::journal::inside::Inside;
 use crate::journal::tape::{Diverged, Standing};
@@ -247,7 +248,7 @@ impl Request {
         Fut: Future<Output = Result<T, E>> + Send,
     {
         self.stand_at(place);
-        let args = Blob::of(args).map(|args| stable_hash(&args.0));
+        let args = cbor::to_vec_before(args).map(|args| stable_hash(&args));
         async move {
             let args = args.map_err(|error| Error::caused(format!("the arguments of `{name}`"), error))?;
             let session = &self.session;

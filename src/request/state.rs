@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Request, parts};
-use crate::error::Error;
+use crate::cbor;
+use crate::error::{BoxError, Error};
 use crate::journal::Blob;
 
 /// Why a component has none of its own.
@@ -127,8 +128,9 @@ impl<T: Default + Serialize + DeserializeOwned> Shared<'_, T> {
         let place = Location::caller();
         let (name, mut value) = (type_name::<T>(), self.get()?);
         let returned = change(&mut value);
-        let version = Blob::of(&value);
-        let version = version.map_err(|error| Error::caused(format!("the shared `{name}`"), error))?.0;
+        let lost = |error: BoxError| Error::caused(format!("the shared `{name}`"), error);
+        let version = Blob::of(&value).map_err(lost)?.0;
+        cbor::check(&value).map_err(|error| lost(error.into()))?;
         let session = &self.request.session;
         // Who has diverged keeps its own, and gets no further.
         let recorded =

@@ -54,6 +54,7 @@ mod upgrading;
 mod upload_limits;
 mod uploading;
 mod uploads;
+mod values;
 mod versions;
 
 #[path = "../system/folder.rs"]
