@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use tokio::time::Instant;
 
 use crate::body::Body;
+use crate::chance::Chance;
 use crate::flow::Flow;
 use crate::hit::{Hit, Via};
 use crate::journal::{Divergence, Journal};
@@ -19,13 +20,14 @@ use crate::limits::Limits;
 use crate::log::{Gate, Line};
 use crate::mapper::cookie::SessionCookie;
 use crate::mapper::forwarded::{DOUBTFUL, Proxies};
-use crate::mapper::key::{Keys, random};
+use crate::mapper::key::Keys;
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::returns::Returns;
 use crate::mapper::rotate::Rotated;
 use crate::page::{self, Frames, Notice, Pages, Problem};
 use crate::reply::{Answer, Back, Call, Ready};
 use crate::session::kept::KeptPages;
+use crate::session::number::Numbers;
 use crate::session::table::Table;
 use crate::step::{self, OldPages, Seal};
 
@@ -42,6 +44,8 @@ pub(crate) struct Core {
     pub(crate) cookie: SessionCookie,
     pub(crate) proxies: Option<Proxies>,
     pub(crate) health: String,
+    pub(crate) chance: Chance,
+    pub(crate) numbers: Numbers,
     pub(crate) keys: Keys,
     pub(crate) seal: Seal,
     pub(crate) frames: Frames,
@@ -364,9 +368,7 @@ impl Core {
 
     /// A short name for an error, on the page and in the log.
     pub(crate) fn error_id(&self) -> String {
-        let mut bytes = [0; 4];
-        random(&mut bytes);
-        format!("{:08x}", u32::from_le_bytes(bytes))
+        format!("{:08x}", u32::from_le_bytes(self.chance.bytes()))
     }
 
     /// The program's own value of this type.

@@ -6,6 +6,7 @@ mod accept;
 mod adapter;
 mod body;
 mod cbor;
+mod chance;
 #[cfg(feature = "compression")]
 mod compress;
 #[cfg(any(feature = "gopher", feature = "test"))]

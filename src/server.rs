@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
 use crate::adapter::{Adapter, Listening, Stop};
+use crate::chance::Chance;
 use crate::engine::{Clock, Core, Engine};
 use crate::error::Error;
 use crate::flow::Flow;
@@ -25,6 +26,7 @@ use crate::mapper::returns::Returns;
 use crate::mapper::rotate::Rotated;
 use crate::page::{Frames, Page, Pages};
 use crate::session::kept::KeptPages;
+use crate::session::number::Numbers;
 use crate::session::table::Table;
 use crate::session::watch as watcher;
 use crate::step::{OldPages, Seal};
@@ -60,6 +62,7 @@ pub struct Server {
     journal: Option<Arc<dyn Store>>,
     /// What to take for the system's time, in microseconds since 1970.
     pub(crate) wall: Option<i64>,
+    pub(crate) chance: Chance,
     secrets: Vec<String>,
     old_pages: Option<OldPages>,
     on_divergence: Divergence,
@@ -88,6 +91,7 @@ impl Server {
             keys: Vec::new(),
             journal: None,
             wall: None,
+            chance: Chance::default(),
             secrets: Vec::new(),
             old_pages: None,
             on_divergence: Divergence::default(),
@@ -296,17 +300,16 @@ impl Server {
         self.flows.iter_mut().for_each(|flow| flow.default_form_tokens(self.form_tokens));
         let idle_unkept = self.limits.idle;
         let journal = self.open_journal();
-        let secret = journal.as_ref().map(Journal::secret);
+        let (secret, chance) = (journal.as_ref().map(Journal::secret), self.chance);
+        let (journaled, first) = (journal.is_some(), journal.as_ref().map_or(0, |journal| journal.start));
         Ok(Arc::new(Core {
-            keys: Keys::new(&self.keys, secret),
-            seal: secret.map_or_else(Seal::new, Seal::of),
-            returns: Returns::new(secret),
-            clock: Clock::new(journal.as_ref().map_or(0, |journal| journal.start), self.wall),
-            old_pages: self.old_pages.unwrap_or(if journal.is_some() {
-                OldPages::Branch
-            } else {
-                OldPages::Refuse
-            }),
+            keys: Keys::new(&self.keys, secret, &chance),
+            seal: secret.map_or_else(|| Seal::new(&chance), Seal::of),
+            returns: Returns::new(secret, &chance),
+            clock: Clock::new(first, self.wall),
+            numbers: Numbers::new(first, &chance),
+            chance,
+            old_pages: self.old_pages.unwrap_or(if journaled { OldPages::Branch } else { OldPages::Refuse }),
             on_divergence: self.on_divergence,
             journal,
             idle_unkept,
@@ -338,7 +341,8 @@ impl Server {
 
     /// With a journal other clocks hold.
     fn open_journal(&mut self) -> Option<Journal> {
-        let journal = Journal::open(self.journal.take()?, std::mem::take(&mut self.secrets), &self.limits);
+        let mut journal = Journal::open(self.journal.take()?, &self.limits, &self.chance);
+        journal.secrets = std::mem::take(&mut self.secrets);
         self.limits.idle = self.limits.idle_journaled;
         self.limits.lifetime = self.limits.lifetime_journaled;
         Some(journal)

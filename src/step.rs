@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 use siphasher::sip::{SipHasher13, SipHasher24};
 
 use crate::cbor;
+use crate::chance::Chance;
 use crate::error::Error;
 use crate::hit::Hit;
-use crate::mapper::key::{derive, random};
+use crate::mapper::key::derive;
 
 /// The parameter that carries the token, for literals.
 macro_rules! param {
@@ -156,11 +157,9 @@ impl Seal {
         }
     }
 
-    pub(crate) fn new() -> Self {
-        let (mut key, mut answers) = ([0; 16], [0; 16]);
-        random(&mut key);
-        random(&mut answers);
-        Seal { key: SipHasher24::new_with_key(&key), answers: SipHasher13::new_with_key(&answers) }
+    /// By a fresh secret.
+    pub(crate) fn new(chance: &Chance) -> Self {
+        Seal::of(&chance.bytes::<32>())
     }
 
     /// One that anybody can forge.
@@ -410,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_value_comes_back_as_it_went() {
-        let seal = Seal::new();
+        let seal = Seal::new(&Chance::default());
         for op in [Op::Inc, Op::Add { many: -3, what: "ärger".into() }] {
             let token = sealed(&seal, &op).expect("small");
             let opened = seal.open(7, &token).expect("ours");
@@ -421,7 +420,7 @@ mod tests {
 
     #[test]
     fn a_token_says_what_answers_to_its_page_do_when_it_is_old() {
-        let seal = Seal::new();
+        let seal = Seal::new(&Chance::default());
         for policy in OldPages::ALL.map(Some).into_iter().chain([None]) {
             for scope in [0, 9] {
                 let mut token = String::new();
@@ -435,7 +434,7 @@ mod tests {
 
     #[test]
     fn a_token_says_which_part_it_is_of_and_is_as_long_as_before_where_it_is_of_none() {
-        let seal = Seal::new();
+        let seal = Seal::new(&Chance::default());
         for op in [Op::Inc, Op::Add { many: -3, what: "x".repeat(100) }] {
             let (plain, scoped) =
                 (sealed(&seal, &op).expect("small"), sealed_in(9, &seal, &op).expect("small"));
@@ -449,16 +448,16 @@ mod tests {
 
     #[test]
     fn a_token_is_of_one_session_and_one_server() {
-        let seal = Seal::new();
+        let seal = Seal::new(&Chance::default());
         let token = sealed(&seal, &true).expect("small");
         assert!(seal.open(8, &token).is_none());
-        assert!(Seal::new().open(7, &token).is_none());
+        assert!(Seal::new(&Chance::default()).open(7, &token).is_none());
         assert!(seal.open(7, "").is_none() && seal.open(7, "AAAA").is_none());
     }
 
     #[test]
     fn a_printed_forms_token_says_which_label_its_session_has() {
-        let seal = Seal::new();
+        let seal = Seal::new(&Chance::default());
         for label in [0, 7, u64::MAX, 0x0123_4567_89ab_cdef] {
             let mut token = String::new();
             seal.seal_form((7, 3, 0), 2, label, &mut token);
@@ -474,7 +473,7 @@ mod tests {
 
     #[test]
     fn a_large_value_is_an_error() {
-        let error = sealed(&Seal::new(), &"x".repeat(2000)).expect_err("too large");
+        let error = sealed(&Seal::new(&Chance::default()), &"x".repeat(2000)).expect_err("too large");
         assert_eq!(error.to_string(), "the value has 2003 bytes; at most 1024");
     }
 }

@@ -11,7 +11,7 @@ use super::conditions::{self, Verdict, judge};
 use super::open::{self, Opened};
 use super::range::Cut;
 use crate::body::Body;
-use crate::mapper::key::random;
+use crate::chance;
 use crate::reply::Raw;
 
 /// A file as it is offered to a client.
@@ -92,9 +92,9 @@ impl Offer {
 
     fn parts(&self, ranges: &[Range<u64>]) -> Plan {
         let mut plan = Plan { status: StatusCode::PARTIAL_CONTENT, ..self.all() };
-        let mut chance = [0; 16];
-        random(&mut chance);
-        let boundary = format!("{:032x}", u128::from_le_bytes(chance));
+        let mut bytes = [0; 16];
+        chance::system(&mut bytes);
+        let boundary = format!("{:032x}", u128::from_le_bytes(bytes));
         let kind = text(format!("multipart/byteranges; boundary={boundary}"));
         plan.headers.insert(header::CONTENT_TYPE, kind);
         plan.parts = Vec::with_capacity(2 * ranges.len() + 1);

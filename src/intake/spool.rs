@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::chance;
 use crate::limits::Limits;
-use crate::mapper::key::random;
 
 /// What the folders' names begin with.
 const PREFIX: &str = "continuity-uploads-";
@@ -166,7 +166,7 @@ fn open_folder(path: &Path) -> io::Result<File> {
 /// A name that nobody can guess.
 pub(crate) fn name() -> String {
     let mut bytes = [0; 16];
-    random(&mut bytes);
+    chance::system(&mut bytes);
     const_hex::encode(bytes)
 }
 

@@ -18,9 +18,9 @@ use siphasher::sip::SipHasher13;
 
 use super::entry::Blob;
 use super::store::{Change, Chunk, Fault, Head, State, Store, StoreError, Visitor};
+use crate::chance;
 use crate::error::Error;
 use crate::limits::Limits;
-use crate::mapper::key::random;
 use crate::mapper::reap::seconds;
 
 /// What an export begins with, up to its version.
@@ -144,7 +144,7 @@ impl Export {
     /// The journal must not be in use by a server.
     pub fn import(&self, store: &dyn Store) -> Result<Vec<u64>, StoreError> {
         let mut nobody = Visitor::default();
-        random(&mut nobody);
+        chance::system(&mut nobody);
         self.import_all(store, nobody, |state| match state {
             State::Ended => State::Ended,
             State::Live | State::Quarantined => State::Quarantined,
@@ -164,7 +164,7 @@ impl Export {
         life: impl Fn(State) -> State,
     ) -> Result<Vec<u64>, StoreError> {
         let clock = store.opened().clock;
-        // From above: a server gives the numbers of a second from below.
+        // No server is at work on the journal, and one that starts begins with a later second.
         let mut low = u32::MAX;
         let (mut numbers, mut changes) = (Vec::new(), Vec::new());
         for (head, chunks) in &self.sessions {

@@ -57,8 +57,9 @@ pub use upgrading::{DivergedSession, Divergence, ReplayCheck};
 use writer::Writer;
 pub(crate) use writer::{Submission, Then};
 
+use crate::chance::Chance;
 use crate::limits::Limits;
-use crate::mapper::key::{VisitorId, derive, random};
+use crate::mapper::key::{VisitorId, derive};
 use crate::session::Session;
 
 /// Seconds between two notes of how far the journal's life has come, and so what one start skips.
@@ -106,9 +107,9 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn open(store: Arc<dyn Store>, secrets: Vec<String>, limits: &Limits) -> Journal {
+    pub(crate) fn open(store: Arc<dyn Store>, limits: &Limits, chance: &Chance) -> Journal {
         let opened = store.opened();
-        let secret = opened.secret.map_or_else(fresh_secret, |secret| secret.to_vec());
+        let secret = opened.secret.unwrap_or_else(|| chance.bytes()).to_vec();
         Journal {
             number: opened.journal,
             visitors: SipHasher24::new_with_key(&derive(&secret, b"journal visitor")),
@@ -116,7 +117,7 @@ impl Journal {
             start: opened.clock + 2 * CLOCK + 1,
             marked: opened.marked,
             build: build(),
-            secrets,
+            secrets: Vec::new(),
             writer: Writer::start(store.clone(), limits),
             store,
             present: Mutex::default(),
@@ -206,12 +207,6 @@ impl Journal {
     fn reading(&self) -> MutexGuard<'_, HashMap<u64, (u32, bool)>> {
         self.reading.lock().expect("no code panics while it holds the sessions that are read")
     }
-}
-
-fn fresh_secret() -> Vec<u8> {
-    let mut fresh = [0; 32];
-    random(&mut fresh);
-    fresh.to_vec()
 }
 
 /// A hash that is the same in every process.

@@ -69,7 +69,8 @@ impl Core {
         let mut hit = hits::again(last, played, flow.mount());
         let mut identity = Identity::new(self.cookie.name(false));
         flow.identify(&hit, &mut identity);
-        let visitor = identity.name().map_or_else(VisitorId::fresh, |name| self.keys.name(name));
+        let visitor =
+            identity.name().map_or_else(|| VisitorId::fresh(&self.chance), |name| self.keys.name(name));
         let label = identity.session_label(flow.label);
         let cut = identity.into_cut();
         hit.cut = cut;

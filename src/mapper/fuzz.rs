@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Request, header};
 use super::forwarded::{Forwarded, Proxies};
 use super::identify::{Identity, Map, Mapper};
 use super::key::{Keys, WIRE};
+use crate::chance::Chance;
 use crate::hit::{Hit, Via};
 use crate::reply::Back;
 
@@ -32,11 +33,14 @@ pub(crate) fn cookie(bytes: &[u8]) {
     assert!(claims.len() <= 4 && there.starts_with(&claims), "{claims:?} are claimed of {there:?}");
     assert!(claims.len() == 4 || there.len() == claims.len(), "an id is not seen: {there:?}");
     // A key that anybody knows, so that some in the corpus are right.
-    let keys = Keys::new(&[vec![7; 32].into()], None);
+    let keys = Keys::new(&[vec![7; 32].into()], None, &Chance::default());
     for claim in claims {
         let Some(id) = keys.verify(claim) else { continue };
         assert!(keys.sign(id).as_bytes().eq_ignore_ascii_case(claim), "it was signed by us");
-        assert!(Keys::new(&[vec![8; 32].into()], None).verify(claim).is_none(), "another key signed it");
+        assert!(
+            Keys::new(&[vec![8; 32].into()], None, &Chance::default()).verify(claim).is_none(),
+            "another key signed it"
+        );
     }
 }
 

@@ -8,9 +8,13 @@ use siphasher::sip::SipHasher24;
 use siphasher::sip128::{Hasher128, SipHasher24 as SipHasher24Wide};
 use zeroize::Zeroizing;
 
+use crate::chance::Chance;
+
 /// Characters of an id on the wire.
 pub(crate) const WIRE: usize = 48;
 const BYTES: usize = 24;
+/// Bits of an id that say its shard. The table finds sessions by others.
+pub(crate) const SHARD_BITS: u32 = 12;
 
 /// Whom a cookie names.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,11 +24,22 @@ impl VisitorId {
     /// In place of an id that is not known.
     pub(crate) const NOBODY: VisitorId = VisitorId([0, 0]);
 
-    /// A fresh one from the operating system.
-    pub(crate) fn fresh() -> Self {
-        let mut bytes = [0; 16];
-        random(&mut bytes);
-        Self::from_bytes(bytes)
+    /// A fresh one.
+    pub(crate) fn fresh(chance: &Chance) -> Self {
+        Self::from_bytes(chance.bytes())
+    }
+
+    /// A fresh one in the same shard.
+    pub(crate) fn fresh_beside(self, chance: &Chance) -> Self {
+        let VisitorId([low, high]) = Self::fresh(chance);
+        let rest = u64::MAX >> SHARD_BITS;
+        VisitorId([self.0[0] & !rest | low & rest, high])
+    }
+
+    /// The part of all visitors that this one is in, in memory and in the numbers of their sessions. It stays when the id is
+    /// rotated.
+    pub(crate) fn shard(self) -> u16 {
+        u16::try_from(self.0[0] >> (64 - SHARD_BITS)).expect("so many bits are left")
     }
 
     pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
@@ -37,11 +52,6 @@ impl VisitorId {
         bytes[8..].copy_from_slice(&self.0[1].to_le_bytes());
         bytes
     }
-}
-
-/// Fills from the operating system's generator.
-pub(crate) fn random(bytes: &mut [u8]) {
-    getrandom::fill(bytes).expect("the operating system gives random bytes");
 }
 
 fn split(bytes: [u8; 16]) -> [u64; 2] {
@@ -60,9 +70,8 @@ pub(crate) struct Keys {
 impl Keys {
     /// Keys from the program's secrets, oldest first; none: the journal's, else a fresh one. What is named is named by the
     /// journal's for ever. The secrets are wiped out of memory with who has them; what is derived stays while we run.
-    pub(crate) fn new(secrets: &[Zeroizing<Vec<u8>>], journal: Option<&[u8]>) -> Self {
-        let mut fresh = Zeroizing::new([0; 32]);
-        random(&mut *fresh);
+    pub(crate) fn new(secrets: &[Zeroizing<Vec<u8>>], journal: Option<&[u8]>, chance: &Chance) -> Self {
+        let fresh: Zeroizing<[u8; 32]> = Zeroizing::new(chance.bytes());
         let fallback = journal.unwrap_or(&*fresh);
         let newest: &[u8] = secrets.last().map_or(fallback, |newest| newest);
         Keys {
@@ -128,17 +137,32 @@ mod tests {
 
     #[test]
     fn an_id_comes_back_from_the_wire() {
-        let keys = Keys::new(&[], None);
-        let id = VisitorId::fresh();
+        let keys = keys(&[]);
+        let id = VisitorId::fresh(&Chance::default());
         let wire = keys.sign(id);
         assert_eq!(wire.len(), WIRE);
         assert!(keys.verify(wire.as_bytes()) == Some(id));
+    fn keys(secrets: &[Zeroizing<Vec<u8>>]) -> Keys {
+        Keys::new(secrets, None, &Chance::default())
+    }
+
+    #[test]
+    fn a_rotated_id_is_another_one_in_the_same_shard() {
+        let chance = Chance::default();
+        for _ in 0..100 {
+            let old = VisitorId::fresh(&chance);
+            let new = old.fresh_beside(&chance);
+            assert!(old.shard() == new.shard() && old.shard() < 1 << SHARD_BITS);
+            assert!(old.0[0] != new.0[0] && old.0[1] != new.0[1], "all else of it is fresh");
+        }
+    }
+
     }
 
     #[test]
     fn every_changed_character_is_refused() {
-        let keys = Keys::new(&[], None);
-        let wire = keys.sign(VisitorId::fresh()).into_bytes();
+        let keys = keys(&[]);
+        let wire = keys.sign(VisitorId::fresh(&Chance::default())).into_bytes();
         for at in 0..wire.len() {
             let mut forged = wire.clone();
             forged[at] = if forged[at] == b'0' { b'1' } else { b'0' };
@@ -152,11 +176,11 @@ mod tests {
     #[test]
     fn an_older_key_verifies_and_the_newest_signs() {
         let (old, new) = (Zeroizing::new(vec![1; 32]), Zeroizing::new(vec![2; 32]));
-        let id = VisitorId::fresh();
-        let before = Keys::new(std::slice::from_ref(&old), None).sign(id);
-        let both = Keys::new(&[old, new.clone()], None);
+        let id = VisitorId::fresh(&Chance::default());
+        let before = keys(std::slice::from_ref(&old)).sign(id);
+        let both = keys(&[old, new.clone()]);
         assert!(both.verify(before.as_bytes()) == Some(id));
-        assert_eq!(both.sign(id), Keys::new(std::slice::from_ref(&new), None).sign(id));
-        assert!(Keys::new(&[new], None).verify(before.as_bytes()).is_none());
+        assert_eq!(both.sign(id), keys(std::slice::from_ref(&new)).sign(id));
+        assert!(keys(&[new]).verify(before.as_bytes()).is_none());
     }
 }

@@ -191,7 +191,7 @@ impl Core {
         if !self.addresses.count(address, self.limits.newborns_per_address) {
             return self.busy(hit, "Too many new visitors come from your network.");
         }
-        let id = visitor.unwrap_or_else(VisitorId::fresh);
+        let id = visitor.unwrap_or_else(|| VisitorId::fresh(&self.chance));
         if visitor.is_none() {
             self.introduce(id, &mut hit);
         }
@@ -229,7 +229,7 @@ impl Core {
     /// A first page for a crawler, from a session that is not kept.
     #[inline(never)]
     fn show_around(self: &Arc<Self>, flow: u16, label: u64, mut hit: Box<Hit>) {
-        let id = VisitorId::fresh();
+        let id = VisitorId::fresh(&self.chance);
         self.carry_visitor(id, &mut hit);
         Session::new(self.clone(), id, label, (flow, Way::Fleeting), hit).begin(flow, Way::Fleeting);
     }

@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex, Weak};
 use http::HeaderValue;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use super::key::{VisitorId, derive, random};
+use super::key::{VisitorId, derive};
 use super::{Identity, Purpose};
+use crate::chance::Chance;
 use crate::engine::Core;
 use crate::hit::Hit;
 use crate::journal::rebuilding::Recall;
@@ -61,9 +62,8 @@ struct Noted {
 
 impl Returns {
     /// By a secret: what it makes is good for as long as that is. None: a fresh one.
-    pub(crate) fn new(secret: Option<&[u8]>) -> Self {
-        let mut fresh = [0; 32];
-        random(&mut fresh);
+    pub(crate) fn new(secret: Option<&[u8]>, chance: &Chance) -> Self {
+        let fresh: [u8; 32] = chance.bytes();
         let secret = secret.unwrap_or(&fresh);
         Returns {
             tag: SipHasher24::new_with_key(&derive(secret, b"return")),
@@ -252,23 +252,27 @@ mod tests {
 
     #[test]
     fn a_capability_comes_back_as_it_went_and_no_other_does() {
-        let returns = Returns::new(Some(&[7; 32]));
+        let returns = Returns::new(Some(&[7; 32]), &Chance::default());
         let wire = returns.seal(0x3c_0000_0007, 5);
         assert_eq!((wire.len(), returns.open(&wire)), (WIRE, Some((0x3c_0000_0007, 5))));
-        assert_eq!(wire, Returns::new(Some(&[7; 32])).seal(0x3c_0000_0007, 5), "by the same secret the same");
+        assert_eq!(
+            wire,
+            Returns::new(Some(&[7; 32]), &Chance::default()).seal(0x3c_0000_0007, 5),
+            "by the same secret the same"
+        );
         for at in 0..WIRE {
             let mut forged = wire.clone().into_bytes();
             forged[at] = if forged[at] == b'0' { b'1' } else { b'0' };
             let forged = String::from_utf8(forged).expect("digits");
             assert_eq!(returns.open(&forged), None, "character {at}");
         }
-        assert_eq!(Returns::new(None).open(&wire), None);
+        assert_eq!(Returns::new(None, &Chance::default()).open(&wire), None);
         assert_eq!((returns.open(""), returns.open("é")), (None, None));
     }
 
     #[test]
     fn a_capability_tells_nothing_of_session_and_step() {
-        let returns = Returns::new(None);
+        let returns = Returns::new(None, &Chance::default());
         let wires: Vec<_> = (0..100).map(|step| returns.seal(1, step)).collect();
         assert!(wires.iter().all(|wire| !wire.contains("00000000")), "no number shows through");
         let first: std::collections::HashSet<_> = wires.iter().map(|wire| &wire[..16]).collect();
@@ -278,7 +282,7 @@ mod tests {
     #[test]
     fn a_capability_is_no_token_and_a_token_no_capability() {
         let (secret, mut token) = ([7; 32], String::new());
-        let (seal, returns) = (Seal::of(&secret), Returns::new(Some(&secret)));
+        let (seal, returns) = (Seal::of(&secret), Returns::new(Some(&secret), &Chance::default()));
         assert!(seal.open(1, &returns.seal(1, 2)).is_none());
         // A value as long as it takes.
         for length in 0..24 {

@@ -57,7 +57,7 @@ impl Rotated {
 impl Core {
     /// Gives the visitor of a session another id. All their sessions have it at once.
     pub(crate) fn rotate(&self, session: &Arc<Session>, answer: Answered) {
-        let (old, new) = (session.visitor(), VisitorId::fresh());
+        let (old, new) = (session.visitor(), session.visitor().fresh_beside(&self.chance));
         self.table.rename(old, new);
         session.was_renamed(old, new);
         if answer.is_some() {

@@ -13,11 +13,11 @@ use serde::de::DeserializeOwned;
 
 use super::{Request, parts};
 use crate::cbor;
+use crate::chance::Chance;
 use crate::error::{BoxError, Chain, Error};
 use crate::journal::inside::Inside;
 use crate::journal::tape::{Diverged, Standing};
 use crate::journal::{Blob, Change, Effect, Outcome, stable_hash};
-use crate::mapper::key::random;
 use crate::session::Session;
 
 /// The key of an effect: the same for every try of the same effect, for gateways that take an idempotency key.
@@ -25,10 +25,8 @@ use crate::session::Session;
 pub struct Key(String);
 
 impl Key {
-    fn fresh() -> Self {
-        let mut bytes = [0; 16];
-        random(&mut bytes);
-        Key::of(u128::from_le_bytes(bytes))
+    fn fresh(chance: &Chance) -> Self {
+        Key::of(u128::from_le_bytes(chance.bytes()))
     }
 
     fn of(number: u128) -> Self {
@@ -68,8 +66,7 @@ impl Request {
     #[track_caller]
     pub fn rng(&mut self) -> StdRng {
         let place = Location::caller();
-        let mut seed = [0; 32];
-        random(&mut seed);
+        let seed: [u8; 32] = self.session.core.chance.bytes();
         // Who has diverged gets any, and no further.
         let recorded = self.session.tape(|tape| tape.entropy(seed, place).unwrap_or(seed));
         StdRng::from_seed(recorded.unwrap_or(seed))
@@ -278,7 +275,7 @@ where
     F: FnOnce(Key) -> Fut,
     Fut: Future<Output = Result<T, E>> + Send,
 {
-    let acted = Inside::new(session.clone(), async { act(Key::fresh()).await }).await;
+    let acted = Inside::new(session.clone(), async { act(Key::fresh(&session.core.chance)).await }).await;
     acted.map_err(|error| Error::effect(name, error.into()))
 }
 

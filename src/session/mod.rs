@@ -6,6 +6,7 @@
 pub(crate) mod drive;
 mod end;
 pub(crate) mod kept;
+pub(crate) mod number;
 pub(crate) mod queue;
 pub(crate) mod table;
 pub(crate) mod watch;
@@ -13,14 +14,14 @@ pub(crate) mod watch;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::engine::Core;
 use crate::error::BoxError;
 use crate::hit::Hit;
 use crate::journal::tape::Tape;
 use crate::journal::turning::Branches;
-use crate::mapper::key::VisitorId;
+use crate::mapper::key::{SHARD_BITS, VisitorId};
 use crate::reply::Preface;
 use crate::step::{Answered, OldPages};
 use queue::{Load, Message, Queue, Sent};
@@ -116,15 +117,13 @@ pub(crate) struct Session {
     pub(crate) core: Arc<Core>,
     visitor: [AtomicU64; 2],
     pub(crate) label: u64,
-    /// Unique in the process; the upper half is the second of the server's life it was made in.
+    /// Unique in the server, and in its journal: see [`number`].
     pub(crate) serial: u64,
     pub(crate) queue: Queue<Parts>,
 }
 
-static SERIAL: AtomicU32 = AtomicU32::new(1);
-
 /// For so many sessions memory is asked for at once, and about what they and their futures take.
-const AT_ONCE: u32 = 128;
+const AT_ONCE: u64 = 128;
 const ROOM: usize = 40 * 1024;
 
 /// Has the allocator lengthen its heap by more than a page: glibc's asks the system for each page that a thread's heap
@@ -144,15 +143,15 @@ impl Session {
         (flow, way): (u16, Way),
         first: Box<Hit>,
     ) -> Arc<Session> {
-        let (made, number) = (u64::from(core.clock.now()), SERIAL.fetch_add(1, Ordering::Relaxed));
-        if number.is_multiple_of(AT_ONCE) {
+        let serial = core.numbers.make(core.clock.now(), visitor.shard(), &core.chance);
+        if (serial >> SHARD_BITS).is_multiple_of(AT_ONCE) {
             make_room();
         }
         let talk = Talk { current: Some(first), step: 1, way, ..Talk::new(flow, Location::caller()) };
         Arc::new(Session {
             visitor: visitor.0.map(AtomicU64::new),
             label,
-            serial: made << 32 | u64::from(number),
+            serial,
             queue: Queue::begun(talk),
             core,
         })
@@ -189,7 +188,7 @@ impl Session {
 
     /// The second of the server's life it was made in.
     pub(crate) fn made(&self) -> u32 {
-        u32::try_from(self.serial >> 32).expect("32 bits are left")
+        number::second_of(self.serial)
     }
 
     /// What logs call it: enough to find it, not enough to be it.

@@ -25,6 +25,7 @@
 //! themselves, the checks that browsers make before they send a form, and all servers but the one under test.
 
 mod browser;
+mod chance;
 mod client;
 mod cookies;
 mod document;

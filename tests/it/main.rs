@@ -29,6 +29,7 @@ mod mistakes;
 #[cfg(feature = "axum")]
 mod mounted;
 mod noticed;
+mod numbers;
 mod output;
 mod parts;
 mod printed;

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Change, Chunk, Fault, Found, Head, Opened, State, Store, StoreError, Visitor};
-use crate::mapper::key::random;
+use crate::chance::Chance;
 
 /// A journal in memory. Clones share it: a test can start a second server on what the first one has left.
-///
 #[derive(Clone)]
 pub struct Memory(Arc<Mutex<Kept>>);
 
@@ -23,10 +22,12 @@ struct Kept {
 impl Memory {
     /// An empty one.
     pub fn new() -> Self {
-        let (mut journal, mut secret) = ([0; 16], [0; 32]);
-        random(&mut journal);
-        random(&mut secret);
-        let sessions = BTreeMap::new();
+        Self::by(&Chance::default())
+    }
+
+    /// An empty one, whose number and secret come from this chance.
+    pub(crate) fn by(chance: &Chance) -> Self {
+        let (journal, secret, sessions) = (chance.bytes(), chance.bytes(), BTreeMap::new());
         Memory(Arc::new(Mutex::new(Kept { journal, secret, epoch: 0, clock: 0, sessions, marks: [None; 8] })))
     }
 

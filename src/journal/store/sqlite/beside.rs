@@ -7,9 +7,9 @@ use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use crate::chance;
 use crate::error::Error;
 use crate::journal::store::SLOTS;
-use crate::mapper::key::random;
 
 /// The file of this ending beside the journal.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
@@ -122,7 +122,7 @@ fn is_open_to_others(_: &File) -> io::Result<bool> {
 /// It is whole or not there, also after the loss of power.
 fn make_secret(key: &Path) -> io::Result<[u8; 32]> {
     let mut secret = [0; 32];
-    random(&mut secret);
+    chance::system(&mut secret);
     write_whole(key, format!("{}\n", const_hex::encode(secret)).as_bytes())?;
     Ok(secret)
 }

@@ -8,9 +8,10 @@ use rusqlite::types::{FromSql, ToSql};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::fault::failed;
+use crate::chance;
 use crate::error::Error;
 use crate::journal::store::{Fault, StoreError};
-use crate::mapper::key::{derive, random};
+use crate::mapper::key::derive;
 
 /// Tells a journal from what other programs keep in SQLite: "CTjl".
 const APPLICATION: i32 = 0x4354_6a6c;
@@ -149,7 +150,7 @@ fn prepare(conn: &Connection) -> rusqlite::Result<String> {
 
 fn create(conn: &Connection) -> rusqlite::Result<()> {
     let mut journal = [0; 16];
-    random(&mut journal);
+    chance::system(&mut journal);
     conn.execute_batch("BEGIN IMMEDIATE")?;
     conn.execute_batch(TABLES)?;
     set(conn, "journal", journal)?;
