@@ -86,6 +86,7 @@ impl OldPages {
 pub(crate) struct Seal {
     key: SipHasher24,
     answers: SipHasher13,
+    scopes: SipHasher24,
 }
 
 /// What tells one answer from another. None: the hit carried no token of the session.
@@ -154,6 +155,7 @@ impl Seal {
         Seal {
             key: SipHasher24::new_with_key(&derive(secret, b"token")),
             answers: SipHasher13::new_with_key(&derive(secret, b"answer")),
+            scopes: SipHasher24::new_with_key(&derive(secret, b"scope")),
         }
     }
 
@@ -165,7 +167,8 @@ impl Seal {
     /// One that anybody can forge.
     #[cfg(any(test, continuity_fuzz))]
     pub(crate) fn of_bytes(key: [u8; 16]) -> Self {
-        Seal { key: SipHasher24::new_with_key(&key), answers: SipHasher13::new_with_key(&key) }
+        let [key, scopes] = [SipHasher24::new_with_key(&key); 2];
+        Seal { key, answers: SipHasher13::new_with_key(&key.key()), scopes }
     }
 
     /// Adds to `token` that of a value on a page. An error if the value is larger than `limit` bytes.
@@ -262,6 +265,15 @@ impl Seal {
             None => 0,
         };
         Some(Token { step, part: part & !(SCOPED | POLICIES), old, scope, bytes: token })
+    }
+
+    /// What a component of this path is called in tokens of a session; never 0. Names of components may come from visitors:
+    /// nobody can look for two that are called alike, and what is learned in one session is of no use in another.
+    pub(crate) fn scope(&self, serial: u64, path: &str) -> u64 {
+        let mut hasher = self.scopes;
+        hasher.write_u64(serial);
+        hasher.write(path.as_bytes());
+        hasher.finish().max(1)
     }
 
     /// What tells this answer from any other: its token, with all values that came with it.
@@ -444,6 +456,15 @@ mod tests {
             assert_eq!(opened.value::<Op>(), Some(op));
             assert_eq!(seal.open(7, &plain).expect("ours").scope, 0);
         }
+    }
+
+    #[test]
+    fn a_component_is_called_otherwise_in_each_session_and_by_each_server() {
+        let (one, other) = (Seal::of(b"one"), Seal::of(b"other"));
+        assert_eq!(one.scope(1, "a/b"), Seal::of(b"one").scope(1, "a/b"));
+        let names = [one.scope(1, "a/b"), one.scope(2, "a/b"), other.scope(1, "a/b"), one.scope(1, "a/c")];
+        let different: std::collections::HashSet<u64> = names.into();
+        assert!(different.len() == 4 && !different.contains(&0));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! do not know and refuse kinds they do not know; nothing that was written is ever written again, so no writer drops a
 //! field.
 
+mod moment;
 pub(super) mod plain;
 mod text;
 
@@ -13,15 +14,17 @@ use std::net::SocketAddr;
 use serde::de::{DeserializeOwned, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::error::BoxError;
 use crate::cbor;
+use crate::error::BoxError;
 use crate::hit::Via;
 
+use super::identity::Args;
 use super::store::{Chunk, Fault, StoreError};
+pub(crate) use moment::Moment;
 pub(crate) use text::Text;
 
 /// The format's version; a session that says a higher one is refused.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 /// For how many entries there is room at once, whatever a chunk says of their count.
 const ROOM: usize = 1_000;
@@ -35,6 +38,9 @@ pub(crate) enum Entry {
         format: u32,
         /// Tells one build from another.
         build: u64,
+        /// The session's [`Salt`](super::identity::Salt), where it begins.
+        #[serde(default, skip_serializing_if = "Blob::is_empty")]
+        salt: Blob,
     },
     /// A hit was taken by the verb that asked for it.
     Hit(Box<Taken>),
@@ -80,6 +86,9 @@ pub(crate) enum Entry {
         state: Blob,
         hit: Option<Box<Taken>>,
         shared: Vec<(String, Blob)>,
+        /// The session's, again: what was before may go.
+        #[serde(default, skip_serializing_if = "Blob::is_empty")]
+        salt: Blob,
     },
     /// The session goes on from the page of an earlier step: what follows is another branch.
     Turned { to: u32 },
@@ -121,8 +130,7 @@ pub(crate) enum Ending {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Effect {
     pub(crate) name: String,
-    /// A hash of its arguments.
-    pub(crate) args: u64,
+    pub(crate) args: Args,
     /// How many such came before it, since the last checkpoint.
     pub(crate) nth: u32,
     /// Which checkpoint that was; 0: there was none.
@@ -340,7 +348,7 @@ impl Entry {
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Entry::Program { format, build } => write!(f, "program {build:016x}, format {format}"),
+            Entry::Program { format, build, .. } => write!(f, "program {build:016x}, format {format}"),
             Entry::Hit(taken) => taken.fmt(f),
             Entry::Asked { verb, of, place, .. } => write!(f, "waits: {verb:?} {of} at {place}"),
             Entry::Read { name, result, scope, .. } => write!(f, "{}read {name:?}: {result}", Within(scope)),
@@ -397,7 +405,7 @@ impl fmt::Display for Taken {
 
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:?} of {:016x} ({})", Within(&self.scope), self.name, self.args, self.nth + 1)
+        write!(f, "{}{:?} of {} ({})", Within(&self.scope), self.name, self.args, self.nth + 1)
     }
 }
 
@@ -416,27 +424,6 @@ impl fmt::Display for Outcome {
             Outcome::Ok(value) => write!(f, "{value:?}"),
             Outcome::Err(error) => write!(f, "error {error:?}"),
         }
-    }
-}
-
-/// Microseconds since 1970 as people write it, in UTC.
-pub(crate) struct Moment(pub(crate) i64);
-
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, micros) = (self.0.div_euclid(1_000_000), self.0.rem_euclid(1_000_000));
-        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        // Days to a date by eras of 400 years that begin in March.
-        let from_era = days + 719_468;
-        let (era, day) = (from_era.div_euclid(146_097), from_era.rem_euclid(146_097));
-        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-        let of_year = day - (365 * year + year / 4 - year / 100);
-        let month = (5 * of_year + 2) / 153;
-        let (date, month) =
-            (of_year - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
-        let year = year + era * 400 + i64::from(month <= 2);
-        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-        write!(f, "{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", micros / 1_000)
     }
 }
 
@@ -479,18 +466,5 @@ impl<'de> Deserialize<'de> for Blob {
             }
         }
         deserializer.deserialize_byte_buf(Bytes)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_is_written_as_people_do() {
-        assert_eq!(Moment(0).to_string(), "1970-01-01T00:00:00.000Z");
-        assert_eq!(Moment(951_825_600_000_000).to_string(), "2000-02-29T12:00:00.000Z");
-        assert_eq!(Moment(1_795_391_999_123_456).to_string(), "2026-11-22T23:59:59.123Z");
-        assert_eq!(Moment(-1_000).to_string(), "1969-12-31T23:59:59.999Z");
     }
 }

@@ -1,13 +1,12 @@
 //! Header fields of hits, by what differs from the hit before: browsers say the same each time.
 
-use std::hash::Hasher;
-
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use siphasher::sip::SipHasher13;
 
 use super::entry::{Blob, Headers};
+use super::identity::fingerprint;
 
-/// The fields of the last hit that was written: of each name hashes of the name and of its values.
+/// The fields of the last hit that was written: of each name fingerprints of the name and of its values. 32 bits each are
+/// enough: a client that looks for two values that are alike does not know the key, and is not told what was alike.
 #[derive(Default)]
 pub(crate) struct Fields(Vec<(u32, u32)>);
 
@@ -135,12 +134,7 @@ fn without(field: &[u8], own: &[&str]) -> Vec<u8> {
 }
 
 fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
-    let mut hasher = SipHasher13::new();
-    for part in parts {
-        hasher.write_usize(part.len());
-        hasher.write(part);
-    }
-    u32::try_from(hasher.finish() >> 32).expect("32 bits are left")
+    u32::try_from(fingerprint(parts) >> 96).expect("32 bits are left")
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod export;
 pub(crate) mod fuzz;
 mod headers;
 mod hits;
+mod identity;
 pub(crate) mod inside;
 mod last_page;
 mod lookups;
@@ -46,6 +47,7 @@ pub(crate) use entry::FileSent;
 pub(crate) use entry::{Blob, Effect, Ending, Outcome, Taken, Verb};
 pub use export::Export;
 pub(crate) use hits::{SECRET, SecretField};
+pub(crate) use identity::{Args, Salt, hash_before};
 use lookups::Lookups;
 pub use record::{Record, records};
 pub use store::{
@@ -73,6 +75,8 @@ pub(crate) struct Journal {
     /// The secret beside it.
     secret: Vec<u8>,
     visitors: SipHasher24,
+    /// What makes salts, until the process ends.
+    salts: SipHasher24,
     /// The second its life had come to when it was opened.
     pub(crate) start: u32,
     /// Sessions during whose rebuilding the process died.
@@ -114,6 +118,7 @@ impl Journal {
             number: opened.journal,
             visitors: SipHasher24::new_with_key(&derive(&secret, b"journal visitor")),
             secret,
+            salts: SipHasher24::new_with_key(&chance.bytes()),
             start: opened.clock + 2 * CLOCK + 1,
             marked: opened.marked,
             build: build(),
@@ -145,11 +150,23 @@ impl Journal {
         self.visitors.hash(&id.to_bytes()).as_bytes()
     }
 
-    /// The key of an effect: the same for every try of the same effect, in no other journal.
-    pub(crate) fn key_of(&self, session: u64, effect: &Effect) -> u128 {
+    /// The salt of a session that begins: under a key from chance, no number of a session has another one's salt, not even
+    /// where a journal went back to a backup and gives the number again.
+    pub(crate) fn salt_of(&self, session: u64) -> Salt {
+        Salt::new(self.salts.hash(&session.to_le_bytes()).as_bytes())
+    }
+
+    /// The key of an effect: the same for every try of the same effect, in no other session, and in no other journal.
+    pub(crate) fn key_of(&self, session: u64, salt: Option<Salt>, effect: &Effect) -> u128 {
         let mut hasher = SipHasher24::new_with_key(&self.number);
+        if let Some(salt) = &salt {
+            hasher.write(salt.bytes());
+        }
         hasher.write_u64(session);
-        hasher.write_u64(effect.args);
+        match &effect.args {
+            Args::Before(hash) => hasher.write_u64(*hash),
+            Args::Salted(hash) => hasher.write(hash),
+        }
         hasher.write_u32(effect.nth);
         hasher.write_u64(effect.since);
         hasher.write(effect.name.as_bytes());
@@ -209,11 +226,6 @@ impl Journal {
     }
 }
 
-/// A hash that is the same in every process.
-pub(crate) fn stable_hash(bytes: &[u8]) -> u64 {
-    SipHasher13::new().hash(bytes)
-}
-
 /// Tells one build of the program from another: by where it lies, how large it is and when it was made.
 fn build() -> u64 {
     let Ok(program) = std::env::current_exe() else { return 1 };
@@ -229,5 +241,49 @@ fn build() -> u64 {
 impl std::fmt::Debug for Journal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Journal").field("sessions", &self.present().len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "test"))]
+mod tests {
+    use super::*;
+
+    fn opened(store: &Memory) -> Journal {
+        Journal::open(Arc::new(store.clone()), &Limits::default(), &Chance::default())
+    }
+
+    fn effect(args: Args, scope: &str) -> Effect {
+        Effect { name: "charge".to_owned(), args, nth: 1, since: 2, scope: scope.to_owned() }
+    }
+
+    /// A journal that went back to a backup may give the number of a session that is lost with what came after it.
+    #[test]
+    fn a_session_that_gets_the_number_of_a_lost_one_has_other_keys() {
+        let (store, number) = (Memory::new(), 0x3c_0000_0007);
+        let keys = [opened(&store), opened(&store)].map(|journal| {
+            let salt = journal.salt_of(number);
+            let args = Args::of("a card", Some(salt)).expect("it is written");
+            assert!(salt != journal.salt_of(number + 1));
+            let key = |salt| journal.key_of(number, salt, &effect(args, ""));
+            assert_ne!(key(Some(salt)), key(Some(journal.salt_of(number + 1))), "the salt is in the key");
+            key(Some(salt))
+        });
+        assert_ne!(keys[0], keys[1]);
+    }
+
+    #[test]
+    fn a_session_from_before_keeps_its_keys() {
+        let journal = opened(&Memory::seeded(1));
+        for scope in ["", "a/b"] {
+            let mut then = SipHasher24::new_with_key(&journal.number);
+            then.write(&[7_u64.to_le_bytes(), 9_u64.to_le_bytes()].concat());
+            then.write(&1_u32.to_le_bytes());
+            then.write(&2_u64.to_le_bytes());
+            then.write(b"charge");
+            if !scope.is_empty() {
+                then.write(b"\xffa/b");
+            }
+            assert_eq!(journal.key_of(7, None, &effect(Args::Before(9), scope)), then.finish128().as_u128());
+        }
     }
 }

@@ -50,7 +50,7 @@ impl Session {
     /// The session's first hit is taken: from here on it is recorded.
     pub(crate) fn open_tape(&self) {
         let Some(journal) = &self.core.journal else { return };
-        let mut tape = Box::new(Tape::blank(journal.build));
+        let mut tape = Box::new(Tape::blank(journal.build, journal.salt_of(self.serial)));
         tape.take(Box::new(Taken { at: self.core.clock.micros(), step: 1, ..Taken::default() }));
         self.queue.lock().extra().tape = Some(tape);
     }

@@ -67,7 +67,7 @@ impl Core {
     fn place_of(&self, flow: u16, last: &Taken, played: &Played) -> (VisitorId, u64, Place) {
         let flow = self.flow(flow);
         let mut hit = hits::again(last, played, flow.mount());
-        let mut identity = Identity::new(self.cookie.name(false));
+        let mut identity = Identity::new(self.cookie.name(false), self.keys.labels());
         flow.identify(&hit, &mut identity);
         let visitor =
             identity.name().map_or_else(|| VisitorId::fresh(&self.chance), |name| self.keys.name(name));

@@ -1,12 +1,12 @@
 //! Whose hit it is: the claims and labels of a hit, found by looking at it and at nothing else.
 
 use std::borrow::Cow;
-use std::hash::Hasher;
 
 use http::{HeaderValue, header};
-use siphasher::sip::SipHasher13;
+use siphasher::sip::SipHasher24;
 
 use super::key::WIRE;
+use super::label::Labels;
 use crate::hit::Hit;
 
 /// Valid-looking ids that are tried if a client sends several cookies of the name.
@@ -37,6 +37,8 @@ pub trait Mapper: Send + Sync + 'static {
 /// What a hit tells about its session: the visitor it claims, and labels that divide.
 pub struct Identity<'h> {
     cookie_name: &'h str,
+    /// What hashes labels; `None`: as they were hashed when nothing about it was secret.
+    key: Option<&'h SipHasher24>,
     by_cookie: bool,
     /// The one id that is claimed, mostly.
     claim: Option<&'h [u8]>,
@@ -48,7 +50,7 @@ pub struct Identity<'h> {
 struct Rare<'h> {
     more_claims: Vec<Cow<'h, [u8]>>,
     named: Option<Cow<'h, [u8]>>,
-    labels: Option<SipHasher13>,
+    labels: Option<Labels>,
     cut: Carried,
 }
 
@@ -91,8 +93,14 @@ impl Cut {
 }
 
 impl<'h> Identity<'h> {
-    pub(crate) fn new(cookie_name: &'h str) -> Self {
-        Identity { cookie_name, by_cookie: false, claim: None, rare: None }
+    /// With labels that are hashed under this key.
+    pub(crate) fn new(cookie_name: &'h str, key: &'h SipHasher24) -> Self {
+        Identity { cookie_name, key: Some(key), by_cookie: false, claim: None, rare: None }
+    }
+
+    /// With labels as they were when there was no key: journals have sessions of those days.
+    pub(crate) fn before(cookie_name: &'h str) -> Self {
+        Identity { cookie_name, key: None, by_cookie: false, claim: None, rare: None }
     }
 
     /// The visitor is whom the server's cookie names. An id we did not issue counts as none.
@@ -136,11 +144,8 @@ impl<'h> Identity<'h> {
 
     /// Divides the visitor's sessions: hits with another value belong to another session.
     pub fn label(&mut self, name: &str, value: impl AsRef<[u8]>) {
-        let hasher = self.rare().labels.get_or_insert_with(SipHasher13::new);
-        for part in [name.as_bytes(), value.as_ref()] {
-            hasher.write_usize(part.len());
-            hasher.write(part);
-        }
+        let key = self.key;
+        self.rare().labels.get_or_insert_with(|| Labels::new(key)).add(name.as_bytes(), value.as_ref());
     }
 
     /// Like [`label`](Self::label) by a query or form parameter, which the session's links carry on.
@@ -193,9 +198,7 @@ impl<'h> Identity<'h> {
 impl Rare<'_> {
     #[inline(never)]
     fn session_label(&self, flow: u64) -> u64 {
-        let Some(mut hasher) = self.labels else { return flow };
-        hasher.write_u64(flow);
-        hasher.finish()
+        self.labels.map_or(flow, |labels| labels.session(flow))
     }
 
     #[inline(never)]
@@ -355,6 +358,9 @@ mod tests {
     use crate::hit::Via;
     use crate::reply::Back;
 
+    static KEY: std::sync::LazyLock<SipHasher24> =
+        std::sync::LazyLock::new(|| SipHasher24::new_with_key(&[7; 16]));
+
     fn hit(uri: &str, fields: &[(&str, &str)]) -> Box<Hit> {
         let mut request = Request::get(uri);
         for (name, value) in fields {
@@ -365,13 +371,13 @@ mod tests {
     }
 
     fn claims(map: Map, hit: &Hit) -> Vec<String> {
-        let mut identity = Identity::new("sid");
+        let mut identity = Identity::new("sid", &KEY);
         map.identify(hit, &mut identity);
         identity.claims().map(|claim| String::from_utf8_lossy(claim).into_owned()).collect()
     }
 
     fn label(map: &Map, hit: &Hit) -> u64 {
-        let mut identity = Identity::new("sid");
+        let mut identity = Identity::new("sid", &KEY);
         map.identify(hit, &mut identity);
         identity.session_label(0)
     }
@@ -436,7 +442,7 @@ mod tests {
     fn a_parameter_can_claim_and_links_carry_it_on() {
         let hit = hit(&format!("/?sid={}&x=1", id("a")), &[]);
         assert_eq!(claims(Map::by_param("sid"), &hit), [id("a")]);
-        let mut identity = Identity::new("sid");
+        let mut identity = Identity::new("sid", &KEY);
         Map::by_param("sid").param("x").identify(&hit, &mut identity);
         let cut = identity.into_cut();
         assert_eq!(cut.visitor_param(), Some("sid"));
@@ -466,7 +472,7 @@ mod tests {
     fn flows_divide_with_and_without_labels() {
         let hit = hit("/a", &[]);
         for map in [Map::by_cookie(), Map::by_cookie().path()] {
-            let mut identity = Identity::new("sid");
+            let mut identity = Identity::new("sid", &KEY);
             map.identify(&hit, &mut identity);
             assert_ne!(identity.session_label(0), identity.session_label(1));
         }

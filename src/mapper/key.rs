@@ -65,6 +65,7 @@ pub(crate) struct Keys {
     signing: SipHasher24,
     older: Vec<SipHasher24>,
     naming: SipHasher24Wide,
+    labels: SipHasher24,
 }
 
 impl Keys {
@@ -83,6 +84,7 @@ impl Keys {
                 .map(|secret| SipHasher24::new_with_key(&derive(secret, b"visitor id")))
                 .collect(),
             naming: SipHasher24Wide::new_with_key(&derive(journal.unwrap_or(newest), b"named visitor")),
+            labels: SipHasher24::new_with_key(&derive(journal.unwrap_or(newest), b"label")),
         }
     }
 
@@ -113,6 +115,11 @@ impl Keys {
         signed.then(|| VisitorId::from_bytes(id.try_into().expect("split at 16")))
     }
 
+    /// What hashes the labels that a mapper divides by: visitors choose some of them.
+    pub(crate) fn labels(&self) -> &SipHasher24 {
+        &self.labels
+    }
+
     /// The visitor that a value (a header, an address) names, where a mapper says that it identifies.
     pub(crate) fn name(&self, value: &[u8]) -> VisitorId {
         VisitorId::from_bytes(self.naming.hash(value).as_bytes())
@@ -135,13 +142,6 @@ pub(crate) fn derive(secret: &[u8], purpose: &[u8]) -> [u8; 16] {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_id_comes_back_from_the_wire() {
-        let keys = keys(&[]);
-        let id = VisitorId::fresh(&Chance::default());
-        let wire = keys.sign(id);
-        assert_eq!(wire.len(), WIRE);
-        assert!(keys.verify(wire.as_bytes()) == Some(id));
     fn keys(secrets: &[Zeroizing<Vec<u8>>]) -> Keys {
         Keys::new(secrets, None, &Chance::default())
     }
@@ -157,6 +157,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_id_comes_back_from_the_wire() {
+        let keys = keys(&[]);
+        let id = VisitorId::fresh(&Chance::default());
+        let wire = keys.sign(id);
+        assert_eq!(wire.len(), WIRE);
+        assert!(keys.verify(wire.as_bytes()) == Some(id));
     }
 
     #[test]

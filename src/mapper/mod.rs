@@ -9,6 +9,7 @@ pub(crate) mod forwarded;
 pub(crate) mod fuzz;
 pub(crate) mod identify;
 pub(crate) mod key;
+mod label;
 pub(crate) mod network;
 pub(crate) mod purpose;
 pub(crate) mod reap;
@@ -26,6 +27,7 @@ use crate::page::Notice;
 use crate::session::drive::Refused;
 use crate::session::table::{Found, Full};
 use crate::session::{Session, Way};
+use crate::step;
 pub(crate) use identify::Cut;
 pub use identify::{Identity, Map, Mapper};
 use key::VisitorId;
@@ -63,12 +65,12 @@ impl Core {
             Purpose::Visit | Purpose::Crawl => {}
             other => return self.answer_aside(hit, other),
         }
-        let mut identity = Identity::new(self.cookie.name(hit.is_https()));
+        let mut identity = Identity::new(self.cookie.name(hit.is_https()), self.keys.labels());
         self.flow(flow).identify(&hit, &mut identity);
         let label = identity.session_label(self.flow(flow).label);
         let crawls = purpose == Purpose::Crawl;
         let whose = if crawls { Whose::Nobody } else { self.whose(&identity, label, &hit) };
-        (hit.cut, hit.label) = (identity.into_cut(), Some(label));
+        (hit.cut, hit.label) = (identity.into_cut(), Some(self.label_on_form(flow, label, &hit)));
         match whose {
             Whose::Session(session, grew) => self.deliver_known(&session, grew, hit),
             Whose::Rotated(session) => self.deliver_rotated(&session, hit),
@@ -80,11 +82,30 @@ impl Core {
         }
     }
 
+    /// The label that the token of a printed form has, if it is of this hit's session: a page that is open since labels
+    /// were hashed without a key has that one.
+    #[inline]
+    fn label_on_form(&self, flow: u16, label: u64, hit: &Hit) -> u64 {
+        if label == self.flow(flow).label || self.journal.is_none() {
+            return label;
+        }
+        let of_another = hit.token().is_some_and(|token| step::is_of_another(token, label));
+        if of_another { self.label_before(flow, hit) } else { label }
+    }
+
+    /// The label of a hit's session as it was hashed when there was no key for it.
+    #[cold]
+    pub(crate) fn label_before(&self, flow: u16, hit: &Hit) -> u64 {
+        let mut identity = Identity::before(self.cookie.name(hit.is_https()));
+        self.flow(flow).identify(hit, &mut identity);
+        identity.session_label(self.flow(flow).label)
+    }
+
     /// The visitor whom a hit proves to be, for hits whose body is still to come. Resumes and prolongs nothing.
     #[cfg(feature = "multipart")]
     pub(crate) fn proven(&self, hit: &mut Hit) -> Option<VisitorId> {
         let flow = self.route(hit);
-        let mut identity = Identity::new(self.cookie.name(hit.is_https()));
+        let mut identity = Identity::new(self.cookie.name(hit.is_https()), self.keys.labels());
         self.flow(flow).identify(hit, &mut identity);
         let id = match identity.name() {
             Some(name) => Some(self.keys.name(name)),

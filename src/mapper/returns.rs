@@ -174,7 +174,7 @@ impl Core {
 
     /// The ids that a hit proves, and the label of the session that it would belong to.
     fn claims_of(&self, flow: u16, hit: &mut Box<Hit>) -> (Vec<VisitorId>, u64) {
-        let mut identity = Identity::new(self.cookie.name(hit.is_https()));
+        let mut identity = Identity::new(self.cookie.name(hit.is_https()), self.keys.labels());
         self.flow(flow).identify(hit, &mut identity);
         let label = identity.session_label(self.flow(flow).label);
         let named = identity.name().map(|name| self.keys.name(name));

@@ -427,7 +427,7 @@ where
             session: self.asking.session(),
             step,
             old,
-            scope: parts::here().map_or(0, |scope| scope.id()),
+            scope: parts::here().map_or(0, |scope| scope.id(self.asking.session())),
             cut,
             notice,
             placed: Cell::new(false),

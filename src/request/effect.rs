@@ -17,7 +17,7 @@ use crate::chance::Chance;
 use crate::error::{BoxError, Chain, Error};
 use crate::journal::inside::Inside;
 use crate::journal::tape::{Diverged, Standing};
-use crate::journal::{Blob, Change, Effect, Outcome, stable_hash};
+use crate::journal::{Args, Blob, Change, Effect, Outcome};
 use crate::session::Session;
 
 /// The key of an effect: the same for every try of the same effect, for gateways that take an idempotency key.
@@ -245,12 +245,12 @@ impl Request {
         Fut: Future<Output = Result<T, E>> + Send,
     {
         self.stand_at(place);
-        let args = cbor::to_vec_before(args).map(|args| stable_hash(&args));
+        let args = self.session.args(name, args);
         async move {
-            let args = args.map_err(|error| Error::caused(format!("the arguments of `{name}`"), error))?;
             let session = &self.session;
             let once = tries == Tries::Once;
-            let effect = match session.tape(|tape| tape.effect(name, &parts::path(), args, once, place)) {
+            let stands = |args| session.tape(|tape| tape.effect(name, &parts::path(), args, once, place));
+            let effect = match args?.and_then(stands) {
                 None => return unrecorded(name, session, act).await,
                 Some(Err(Diverged)) => return session.wait_for_the_end().await,
                 Some(Ok(Standing::Done(outcome))) => return open(name, outcome),
@@ -258,7 +258,7 @@ impl Request {
                 Some(Ok(Standing::InDoubt(effect))) => effect,
                 Some(Ok(Standing::New(effect))) => session.intends(effect, once).await,
             };
-            let key = Key::of(session.core.journal().key_of(session.serial, &effect));
+            let key = session.key_of(&effect);
             let acted = Inside::new(session.clone(), async { act(key).await }).await;
             session.did(effect, name, write(name, acted)?)
         }
@@ -335,6 +335,20 @@ impl Session {
     /// For ever: the session will be taken away.
     async fn wait_for_the_end<T>(self: &Arc<Self>) -> T {
         Inside::new(self.clone(), std::future::pending()).await
+    }
+
+    /// What the arguments of an effect are known by; `None`: nothing is recorded. Fails if they cannot be written.
+    fn args(&self, name: &str, args: &(impl Serialize + ?Sized)) -> Result<Option<Args>, Error> {
+        let known = match self.tape(|tape| tape.salt()) {
+            Some(salt) => Args::of(args, salt).map(Some),
+            None => cbor::to_vec(args).map(|_| None),
+        };
+        known.map_err(|error| Error::caused(format!("the arguments of `{name}`"), error))
+    }
+
+    fn key_of(&self, effect: &Effect) -> Key {
+        let salt = self.tape(|tape| tape.salt()).flatten();
+        Key::of(self.core.journal().key_of(self.serial, salt, effect))
     }
 
     /// Has everything up to the intent written. If it cannot be, the session does not go on.

@@ -20,6 +20,7 @@ mod failing;
 mod faults;
 mod files;
 mod flows;
+mod identities;
 mod journal;
 mod journal_bounds;
 mod limits;
@@ -46,8 +47,8 @@ mod restarts;
 mod returns;
 mod returns_kept;
 mod rotation;
-mod sessions;
 mod secrets;
+mod sessions;
 #[cfg(feature = "sqlite")]
 mod stores;
 mod tidy;

@@ -17,6 +17,7 @@ pub(crate) use outside::Standing;
 use super::entry::{Blob, Effect, Ending, Entry, FORMAT, Outcome, Taken, Verb};
 use super::headers::{Fields, Played};
 use super::hits::SecretField;
+use super::identity::Salt;
 use super::store::{Change, Chunk};
 use crate::mapper::key::VisitorId;
 
@@ -73,8 +74,8 @@ pub(crate) struct Tape {
     pub(crate) turned: Option<Turn>,
     /// What is shared by all branches, as it was left.
     pub(crate) latest: Vec<(String, Vec<u8>)>,
-    /// A hash of each shared value as this branch knows it.
-    known: Vec<(String, u64)>,
+    /// A fingerprint of each shared value as this branch knows it.
+    known: Vec<(String, u128)>,
     /// Times that the session was sent back a page in this rebuild, and whether it is now.
     pub(crate) tries: u32,
     sent_back: bool,
@@ -85,6 +86,8 @@ pub(crate) struct Tape {
     /// Which program wrote what is replayed, and which one runs.
     build_then: u64,
     build: u64,
+    /// The session's; it does not change.
+    salt: Option<Salt>,
     /// What is printed is compared even with that of another program.
     pub(crate) strict: bool,
     /// What is printed is not compared at all.
@@ -149,15 +152,21 @@ pub(crate) struct Diverged;
 
 impl Tape {
     /// The tape of a session that begins.
-    pub(crate) fn blank(build: u64) -> Tape {
-        let mut tape = Tape { build, build_then: build, ..Tape::default() };
-        tape.push(&Entry::Program { format: FORMAT, build });
+    pub(crate) fn blank(build: u64, salt: Salt) -> Tape {
+        let salt = Some(salt);
+        let mut tape = Tape { build, build_then: build, salt, ..Tape::default() };
+        tape.push(&Entry::Program { format: FORMAT, build, salt: Salt::written(salt) });
         tape
     }
 
     /// The tape of a session that is in the store; the number of its next entry.
     fn begun(next: u64, build: u64) -> Tape {
         Tape { build, build_then: build, begun: true, first: next, ..Tape::default() }
+    }
+
+    /// The session's number from chance; sessions from before format 3 have none.
+    pub(crate) fn salt(&self) -> Option<Salt> {
+        self.salt
     }
 
     /// Whether what happens now has happened before.
@@ -236,7 +245,7 @@ impl Tape {
     pub(crate) fn push(&mut self, entry: &Entry) {
         if self.build_then != self.build && !self.is_replaying() {
             self.build_then = self.build;
-            self.push(&Entry::Program { format: FORMAT, build: self.build });
+            self.push(&Entry::Program { format: FORMAT, build: self.build, salt: Blob::default() });
         }
         self.settle_turn();
         entry.write(&mut self.fresh);

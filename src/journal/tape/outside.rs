@@ -3,7 +3,7 @@
 use super::{Diverged, Place, Tape};
 use crate::journal::entry::{Blob, Effect, Entry, Outcome, Taken};
 use crate::journal::headers::Fields;
-use crate::journal::stable_hash;
+use crate::journal::identity::{Args, Salt, fingerprint};
 
 /// Steps before a checkpoint that stay.
 const REACHABLE: u32 = 20;
@@ -48,7 +48,7 @@ impl Tape {
         &mut self,
         name: &str,
         scope: &str,
-        args: u64,
+        args: Args,
         once: bool,
         place: Place,
     ) -> Result<Standing, Diverged> {
@@ -75,7 +75,7 @@ impl Tape {
     }
 
     /// The effect that is meant: how many such came before it is a part of it.
-    fn next_effect(&mut self, name: &str, scope: &str, args: u64) -> Effect {
+    fn next_effect(&mut self, name: &str, scope: &str, args: Args) -> Effect {
         self.under_way = true;
         let first =
             Effect { name: name.to_owned(), args, nth: 0, since: self.since, scope: scope.to_owned() };
@@ -167,7 +167,7 @@ impl Tape {
             return Some(version.0);
         }
         let version = version.filter(|_| !self.is_replaying())?;
-        let hash = stable_hash(version);
+        let hash = fingerprint([version]);
         if self.known.iter().all(|known| (&*known.0, known.1) != (name, hash)) {
             self.push(&Entry::Saw { name: name.to_owned(), version: Blob(version.to_owned()) });
             self.know(name, version);
@@ -206,7 +206,7 @@ impl Tape {
 
     /// This branch knows the shared value as it is now.
     pub(super) fn know(&mut self, name: &str, version: &[u8]) {
-        let hash = stable_hash(version);
+        let hash = fingerprint([version]);
         match self.known.iter_mut().find(|(known, _)| known == name) {
             Some((_, known)) => *known = hash,
             None => self.known.push((name.to_owned(), hash)),
@@ -253,10 +253,10 @@ impl Tape {
         let (number, nth) = match self.pop() {
             None => {
                 let nth = self.since + 1;
-                let hit = Some(hit(&mut self.fields));
+                let (hit, salt) = (Some(hit(&mut self.fields)), Salt::written(self.salt));
                 let shared =
                     shared.iter().map(|(name, version)| (name.clone(), Blob(version.clone()))).collect();
-                self.push(&Entry::Checkpoint { nth, state: Blob(state), hit, shared });
+                self.push(&Entry::Checkpoint { nth, state: Blob(state), hit, shared, salt });
                 (self.written, self.said) = (0, false);
                 (self.next() - 1, nth)
             }

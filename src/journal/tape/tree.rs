@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use super::{Tape, Turn};
 use crate::journal::entry::{Blob, Effect, Ending, Entry, Outcome, Taken};
 use crate::journal::headers::{Fields, Played};
+use crate::journal::identity::Salt;
 use crate::journal::store::{Chunk, Fault, StoreError};
 
 /// Entries that most steps have: a hit, and what asks for the next one.
@@ -24,6 +25,7 @@ pub(crate) struct Tree {
     turned: bool,
     /// Which program wrote last.
     build: u64,
+    salt: Option<Salt>,
     /// What is shared, as it was left.
     shared: Vec<(String, Blob)>,
     /// What came of effects that are not on the way that is replayed.
@@ -128,9 +130,13 @@ impl Tree {
             Entry::Turned { to } => return (self.here, self.turned) = (self.find(*to), true),
             Entry::Strayed { .. } => return self.here_mut().into_iter().for_each(|step| step.adrift = true),
             Entry::Hit(taken) => self.begin(taken.step, taken.answer, number, self.here.is_none()),
-            Entry::Program { build, .. } => self.build = *build,
+            Entry::Program { build, salt, .. } => {
+                self.build = *build;
+                self.salt = self.salt.or(Salt::read(salt));
+            }
             Entry::Shared { name, version } => self.share(name, version),
-            Entry::Checkpoint { shared, hit, .. } => {
+            Entry::Checkpoint { shared, hit, salt, .. } => {
+                self.salt = self.salt.or(Salt::read(salt));
                 shared.iter().for_each(|(name, version)| self.share(name, version));
                 if let Some(taken) = hit.as_ref().filter(|_| self.here.is_none()) {
                     // What was before is not needed any more, and gone.
@@ -150,7 +156,7 @@ impl Tree {
         let root = root && !self.turned;
         if std::mem::take(&mut self.turned) {
             // On this way nobody has said yet which program writes.
-            entries = vec![(first, Entry::Program { format: 0, build: self.build })];
+            entries = vec![(first, Entry::Program { format: 0, build: self.build, salt: Blob::default() })];
         }
         entries.reserve_exact(MOST);
         let before = self.here;
@@ -312,7 +318,7 @@ impl Tree {
             let page = past.iter().rposition(|(_, entry)| matches!(entry, Entry::Asked { .. }))?;
             past.truncate(page + 1);
         }
-        let mut tape = Tape { written: self.bytes, ..Tape::begun(self.next, build) };
+        let mut tape = Tape { written: self.bytes, salt: self.salt, ..Tape::begun(self.next, build) };
         (tape.done, tape.doubtful) = (self.outcomes.done, self.outcomes.doubtful);
         (tape.answered, tape.ends, tape.top) = (answered, ends, top);
         tape.latest = self.shared.into_iter().map(|(name, version)| (name, version.0)).collect();

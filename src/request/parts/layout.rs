@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use maud::Markup;
 
 use super::super::asking::Asking;
-use super::scope::{Given, Outcome, Scope, here, within};
+use super::scope::{Given, Outcome, here, within};
 use super::{Part, Parts, Slots};
 use crate::error::{BoxError, Error};
 use crate::hit::Hit;
@@ -84,7 +84,13 @@ impl<'a, T, F> Layout<'a, T, F> {
 
     /// The part whose token this is, or that has it inside.
     pub(super) fn find(&self, scope: u64) -> Option<usize> {
-        self.parts.iter().position(|part| part.running.is_some() && part.scope.holds(scope))
+        let session = self.session();
+        self.parts.iter().position(|part| part.running.is_some() && part.scope.holds(scope, session))
+    }
+
+    /// The part of this path, or that has it inside.
+    fn find_path(&self, path: &str) -> Option<usize> {
+        self.parts.iter().position(|part| part.running.is_some() && part.scope.holds_path(path))
     }
 }
 
@@ -211,7 +217,7 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
         taken: Box<Taken>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), BoxError>> {
-        let Some(at) = self.find(Scope::id_of(&taken.scope)) else {
+        let Some(at) = self.find_path(&taken.scope) else {
             let what = format!("there is no part {:?}, which took a hit then,", taken.scope);
             self.session().diverge(&what);
             return Poll::Pending;

@@ -10,8 +10,9 @@ use std::task::{Context, Poll, Waker};
 use super::super::asking::Asking;
 use crate::error::{BoxError, Error};
 use crate::hit::Hit;
-use crate::journal::{Taken, Verb, stable_hash};
+use crate::journal::{Taken, Verb, hash_before};
 use crate::mapper::Cut;
+use crate::session::Session;
 use crate::step::Token;
 
 thread_local! {
@@ -124,13 +125,14 @@ impl Scope {
         &self.path
     }
 
-    /// What tells it from others in tokens; never 0.
-    pub(crate) fn id(&self) -> u64 {
-        Scope::id_of(&self.path)
+    /// What tells it from others in tokens of this session; never 0.
+    pub(crate) fn id(&self, session: &Session) -> u64 {
+        session.core.seal.scope(session.serial, &self.path)
     }
 
-    pub(super) fn id_of(path: &str) -> u64 {
-        stable_hash(path.as_bytes()).max(1)
+    /// Whether a token of this session is of this part. Pages that were shown before there was a key call it otherwise.
+    fn is(&self, id: u64, session: &Session) -> bool {
+        self.id(session) == id || hash_before(self.path.as_bytes()).max(1) == id
     }
 
     fn slot(&self) -> MutexGuard<'_, Slot> {
@@ -229,9 +231,14 @@ impl Scope {
         Some(std::mem::take(&mut asks.what)).filter(|what| !what.is_empty())
     }
 
-    /// Whether this is the part of a token, or has it inside.
-    pub(super) fn holds(&self, id: u64) -> bool {
-        self.id() == id || self.slot().inner.iter().any(|inner| inner.holds(id))
+    /// Whether this is the part of a token of the session, or has it inside.
+    pub(super) fn holds(&self, id: u64, session: &Session) -> bool {
+        self.is(id, session) || self.slot().inner.iter().any(|inner| inner.holds(id, session))
+    }
+
+    /// Whether this is the part of this path, or has it inside.
+    pub(super) fn holds_path(&self, path: &str) -> bool {
+        self.path == path || self.slot().inner.iter().any(|inner| inner.holds_path(path))
     }
 
     /// Its page is over: what it still waits for is given up by us.

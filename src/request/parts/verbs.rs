@@ -47,7 +47,7 @@ fn printed(asking: &Asking<'_>, scope: &Scope, drawing: &Drawing) -> Outcome {
     let mut page = scope.with_printed("");
     Forms::default().add(&mut page, core.limits.page, |nth, token| {
         let (serial, step, part) = (session.serial, drawing.step, (nth + 1) | old);
-        let place = Place { serial, step, part, scope: scope.id() };
+        let place = Place { serial, step, part, scope: scope.id(session) };
         failed = core.seal.seal(place, &(), core.limits.token, token).err();
     });
     failed.map_or(Outcome::Drawn(page), |error| Outcome::Failed(error.into()))
