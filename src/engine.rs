@@ -3,8 +3,7 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -12,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header
 use tokio::time::Instant;
 
 use crate::body::Body;
+use crate::clock::Clock;
 use crate::flow::Flow;
 use crate::hit::{Hit, Via};
 use crate::journal::{Divergence, Journal};
@@ -70,43 +70,6 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) gate: Gate,
     pub(crate) runtime: tokio::runtime::Handle,
-}
-
-/// Seconds of the server's life, or of its journal's, by the runtime's monotonic clock; moved on by the reaper.
-pub(crate) struct Clock {
-    start: Instant,
-    /// The second it began with: with a journal, one that no server on it has seen.
-    first: u32,
-    now: AtomicU32,
-    /// Microseconds since 1970 at the start, by the system's clock.
-    wall: i64,
-}
-
-impl Clock {
-    /// `wall`: what to take for the system's time.
-    pub(crate) fn new(first: u32, wall: Option<i64>) -> Self {
-        let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall = wall.unwrap_or_else(|| i64::try_from(system.as_micros()).unwrap_or(i64::MAX));
-        Clock { start: Instant::now(), first, now: AtomicU32::new(first), wall }
-    }
-
-    /// Microseconds since 1970: the system's time at the start, and what went by since. A system's clock that is set
-    /// meanwhile changes nothing.
-    pub(crate) fn micros(&self) -> i64 {
-        let gone = i64::try_from(self.start.elapsed().as_micros()).unwrap_or(i64::MAX);
-        self.wall.saturating_add(gone)
-    }
-
-    pub(crate) fn now(&self) -> u32 {
-        self.now.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn tick(&self) -> u32 {
-        let now = u32::try_from(self.start.elapsed().as_secs()).unwrap_or(u32::MAX);
-        let now = self.first.saturating_add(now);
-        self.now.store(now, Ordering::Relaxed);
-        now
-    }
 }
 
 impl Engine {
@@ -291,12 +254,19 @@ impl Core {
     /// Answers for a step that could not be written: it did not happen.
     #[cold]
     pub(crate) fn undone(&self, ready: Ready) {
-        const UNDONE: &str =
-            "This could not be written down, so it did not happen. Please try again in a moment.";
+        self.unwritten(
+            ready,
+            "This could not be written down, so it did not happen. Please try again in a moment.",
+        );
+    }
+
+    /// The same, and says why.
+    #[cold]
+    pub(crate) fn unwritten(&self, ready: Ready, why: &str) {
         match ready {
             Ready::Whole(mut hit) => {
                 hit.reply.discard();
-                self.busy(hit, UNDONE);
+                self.busy(hit, why);
             }
             // Dropped, it answers 503, or breaks off.
             other => drop(other),

@@ -5,6 +5,7 @@
 mod accept;
 mod adapter;
 mod body;
+mod clock;
 #[cfg(feature = "compression")]
 mod compress;
 #[cfg(any(feature = "gopher", feature = "test"))]

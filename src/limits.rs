@@ -73,13 +73,25 @@ limits! {
     branches: usize = 8, "the tabs that people go back and forth between";
     /// With a journal: times in 10 seconds that one visitor's old pages are found by replay; more are answered 503.
     replays: usize = 50, "faster than anyone can click";
+    /// With a journal: bytes of sessions that are read and replayed in 10 seconds to find one visitor's old pages; more is
+    /// answered 503.
+    replay_bytes: usize = 16 * MIB, "the longest session once, half a second's work";
+    /// With a journal: the same for all visitors from one address (IPv6: one /64). Loopback is exempt.
+    replay_bytes_per_address: usize = 64 * MIB, "a school fits; a quarter of one core at worst";
     /// With a journal: how long such a replay may take; then it is given up, and answered 503.
     replay: Duration = 10 * SECOND, "a hundred thousand steps";
     /// With a journal: what waits to be written; more is answered 503.
     journal_queue: usize = 20_000, "as many as there are connections";
     /// With a journal: bytes of one session in it; above it the session's steps fail.
     journal_session: usize = 16 * MIB, "tens of thousands of steps; `checkpoint` lets older ones go";
-    /// With a journal: bytes of all of it; above it nothing new is recorded, and hits are answered 503.
+    /// With a journal: bytes that all sessions of one visitor have in it; when they are used up the visitor's steps are
+    /// answered 503. The last sixteenth is kept for what ends sessions.
+    journal_per_visitor: usize = 64 * MIB, "four sessions as large as one may be, or a thousand orders";
+    /// With a journal: bytes an hour that sessions of visitors from one address add to it (IPv6: one /64); more is
+    /// answered 503. The last sixteenth is kept for what ends sessions. Loopback is exempt.
+    journal_per_address: usize = 256 * MIB, "a school that clicks all day; one machine needs ten days to fill the journal";
+    /// With a journal: bytes of all of it that are in use. The last sixteenth is kept for what ends, trims and parks
+    /// sessions; when all else is used up, new steps are answered 503.
     journal_bytes: usize = 65_536 * MIB, "64 GiB: a disk of today";
     /// With a journal: how long an ended session is kept in it.
     ended: Duration = 168 * HOUR, "7 days, to look into what went wrong";

@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
 use crate::adapter::{Adapter, Listening, Stop};
-use crate::engine::{Clock, Core, Engine};
+use crate::clock::Clock;
+use crate::engine::{Core, Engine};
 use crate::error::Error;
 use crate::flow::Flow;
 use crate::journal::{Divergence, Journal, Store};

@@ -1,4 +1,4 @@
-//! `forget`, `prune`, `backup` and `check`: keeping a journal in order.
+//! `forget`, `prune`, `compact`, `backup` and `check`: keeping a journal in order.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -26,6 +26,8 @@ pub(crate) fn forget(path: &Path, number: Number, yes: bool, out: &mut dyn Write
     }
     let forget = [Change::Forget { session: number.0 }];
     journal.write(&forget).map_err(|error| Failure::at(path, &error))?;
+    // Nothing of it stays behind.
+    while journal.rest() {}
     writeln!(out, "session {number} is forgotten")?;
     Ok(Found::Whole)
 }
@@ -64,7 +66,16 @@ pub(crate) fn prune(path: &Path, days: u32, out: &mut dyn Write) -> Result<Found
     for some in over.chunks(TOGETHER) {
         journal.write(some).map_err(|error| Failure::at(path, &error))?;
     }
+    while journal.rest() {}
     writeln!(out, "sessions forgotten: {}", over.len())?;
+    Ok(Found::Whole)
+}
+
+/// Gives back what is free.
+pub(crate) fn compact(path: &Path, out: &mut dyn Write) -> Result<Found, Failure> {
+    let before = to_read(path)?.room().map_err(|error| Failure::at(path, &error))?;
+    let after = Sqlite::compact(path)?;
+    writeln!(out, "the file had {} bytes, and has {}", before.file, after.file)?;
     Ok(Found::Whole)
 }
 

@@ -1,13 +1,13 @@
-//! `list` and `show`: what is in a journal, for people and for scripts.
+//! `list`, `show` and `room`: what is in a journal, for people and for scripts.
 
 use std::io::Write;
 use std::path::Path;
 
-use continuity::journal::{Chunk, Head, records};
+use continuity::journal::{Chunk, Head, State, records};
 use serde_json::json;
 
 use crate::Found;
-use crate::open::{Failure, Number, Session, Source, chain, flow, state};
+use crate::open::{Failure, Number, Session, Source, chain, each, flow, state, to_read};
 
 /// One line for each session.
 pub(crate) fn list(path: &Path, long: bool, json: bool, out: &mut dyn Write) -> Result<Found, Failure> {
@@ -87,6 +87,29 @@ fn waits(source: &Source, path: &Path, head: &Head) -> Result<Result<Option<Stri
         }
     }
     Ok(Ok(None))
+}
+
+/// What a journal takes, and how it can be made to take less.
+pub(crate) fn room(path: &Path, out: &mut dyn Write) -> Result<Found, Failure> {
+    let journal = to_read(path)?;
+    let room = journal.room().map_err(|error| Failure::at(path, &error))?;
+    let mut lives = [(State::Live, 0_u64, 0_u64), (State::Ended, 0, 0), (State::Quarantined, 0, 0)];
+    each(&journal, path, &mut |head| {
+        for (_, sessions, bytes) in lives.iter_mut().filter(|(life, ..)| *life == head.state) {
+            (*sessions, *bytes) = (*sessions + 1, *bytes + head.bytes);
+        }
+        Ok(())
+    })?;
+    writeln!(out, "the file has {} bytes: {} are in use, {} are free", room.file, room.used, room.free)?;
+    writeln!(out, "the log beside it has {} bytes", room.log)?;
+    for (life, sessions, bytes) in lives {
+        writeln!(out, "{sessions} sessions {}: {bytes} bytes of entries", state(life))?;
+    }
+    writeln!(
+        out,
+        "`prune` forgets what is not live; the free part is used for what is written next, and `compact` gives it back"
+    )?;
+    Ok(Found::Whole)
 }
 
 /// All that is written of a session.

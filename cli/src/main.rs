@@ -99,6 +99,18 @@ enum Journal {
         #[arg(long, value_name = "DAYS", default_value_t = 7)]
         older_than: u32,
     },
+    /// Says what a journal takes on its disk, and what for. Works while a server runs
+    #[command(after_help = CODES)]
+    Room {
+        /// The journal
+        path: PathBuf,
+    },
+    /// Gives the room that a journal does not use back to its disk. Stop the server first
+    #[command(after_help = CODES)]
+    Compact {
+        /// The journal
+        path: PathBuf,
+    },
     /// Copies a journal and its secret. Works while a server runs
     #[command(after_help = CODES)]
     Backup {
@@ -150,6 +162,8 @@ fn run(command: Journal, out: &mut dyn Write) -> Result<Found, Failure> {
         Journal::Import { path, file } => take::import(&path, &file, out),
         Journal::Forget { path, session, yes } => keep::forget(&path, session, yes, out),
         Journal::Prune { path, older_than } => keep::prune(&path, older_than, out),
+        Journal::Room { path } => look::room(&path, out),
+        Journal::Compact { path } => keep::compact(&path, out),
         Journal::Backup { path, to } => keep::backup(&path, &to, out),
         Journal::Check { path, save } => keep::check(&path, save.as_deref(), out),
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::places::Why;
 use super::store::Head;
 use super::tape::Tape;
 use crate::engine::Core;
@@ -62,8 +63,9 @@ impl Core {
         hit: Box<Hit>,
     ) {
         let answer = self.seal.answer_of(head.session, &hit).unwrap_or(Answered::NONE);
-        let known = answer.is_some() && self.journal().count_replay(visitor, self.limits.replays);
-        let wound = if known { self.last_words(&head, answer).await } else { None };
+        let (network, bytes) = (self.counted_as(&hit), usize::try_from(head.bytes).unwrap_or(usize::MAX));
+        let finds = answer.is_some() && self.journal().budgets.spend(visitor, network, bytes);
+        let wound = if finds { self.last_words(&head, answer).await } else { None };
         let Some((tape, first)) = wound else { return self.expire(hit) };
         let ghost = Session::parked(self.clone(), visitor, head.label, head.session, flow);
         {
@@ -71,7 +73,7 @@ impl Core {
             state.extra().branches.get_or_insert_default().seeks = true;
             state.put_first(hit);
         }
-        self.journal().in_place(head.session, ghost.replay(tape, &first)).await;
+        self.journal().in_place(head.session, Why::Aside, ghost.replay(tape, &first)).await;
         let left = ghost.queue.lock().take_first();
         left.into_iter().for_each(|hit| self.expire(hit));
     }

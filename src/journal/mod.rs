@@ -7,6 +7,8 @@
 //! Nothing leaves a session before what led to it was written by the `writer`. A session that is not in memory is found
 //! and played again by `rebuilding`; `parking` puts those that rest out of memory.
 
+mod budgets;
+mod due;
 mod entry;
 mod export;
 #[cfg(any(test, continuity_fuzz))]
@@ -17,12 +19,16 @@ pub(crate) mod inside;
 mod last_page;
 mod lookups;
 mod parking;
+mod places;
 mod reading;
 pub(crate) mod rebuilding;
 mod record;
 pub(crate) mod recording;
 #[cfg(feature = "test")]
 mod rehearsal;
+mod room;
+mod scribe;
+pub(crate) mod shares;
 mod store;
 #[cfg(feature = "test")]
 mod strict;
@@ -49,16 +55,18 @@ pub(crate) use hits::SECRET;
 use lookups::Lookups;
 pub use record::{Record, records};
 pub use store::{
-    Change, Chunk, Fault, Found, Head, Memory, Opened, Recalled, SLOTS, State, Store, StoreError, Visitor,
+    Change, Chunk, Fault, Found, Head, Memory, Opened, Recalled, SLOTS, Share, State, Store, StoreError,
+    Visitor,
 };
 #[cfg(feature = "sqlite")]
-pub use store::{CheckReport, DamagedSession, Sqlite};
+pub use store::{CheckReport, DamagedSession, Room, Sqlite};
 pub use upgrading::{DivergedSession, Divergence, ReplayCheck};
 use writer::Writer;
 pub(crate) use writer::{Submission, Then};
 
 use crate::limits::Limits;
 use crate::mapper::key::{VisitorId, derive, random};
+use crate::mapper::reap::seconds;
 use crate::session::Session;
 
 /// Seconds between two notes of how far the journal's life has come, and so what one start skips.
@@ -91,18 +99,25 @@ pub(crate) struct Journal {
     lookups: Arc<Lookups>,
     /// Sessions that were woken by themselves, and whose visitor's id is not known.
     woken: Mutex<Vec<Arc<Session>>>,
-    /// As many sessions as may be rebuilt at once; and where each is noted meanwhile.
-    places: Semaphore,
-    slots: Mutex<Vec<usize>>,
+    /// Where sessions are replayed.
+    places: places::Places,
     /// Hits that wait for a session to be rebuilt.
     recalls: Semaphore,
-    /// How often old pages of a visitor were found by replay, since the window began.
-    replays: Mutex<HashMap<VisitorId, usize>>,
+    /// What may be done for old pages.
+    budgets: budgets::Budgets,
+    /// Sessions that are due and were tried.
+    tries: Mutex<due::Tries>,
     clock: AtomicU32,
     /// Somebody looks after those whose time has come.
     tending: AtomicBool,
     /// Sessions of earlier processes were looked at up to this number.
     looked: AtomicU64,
+    /// What visitors and networks may add.
+    shares: shares::Shares,
+    /// How long a session that leaves memory may be idle.
+    idle: u32,
+    /// Sessions that left memory with nothing written of it: when their idle time is over is still to be noted.
+    stranded: Mutex<Vec<u64>>,
 }
 
 impl Journal {
@@ -124,13 +139,16 @@ impl Journal {
             left: AtomicU64::new(0),
             lookups: Arc::default(),
             woken: Mutex::default(),
-            places: Semaphore::new(SLOTS),
-            slots: Mutex::new((0..SLOTS).collect()),
+            places: places::Places::new(),
             recalls: Semaphore::new(limits.rebuilding),
-            replays: Mutex::default(),
+            budgets: budgets::Budgets::new(limits),
+            tries: Mutex::default(),
             clock: AtomicU32::new(0),
             tending: AtomicBool::new(false),
             looked: AtomicU64::new(0),
+            shares: shares::Shares::new(limits),
+            idle: seconds(limits.idle_journaled),
+            stranded: Mutex::default(),
         }
     }
 
@@ -168,7 +186,31 @@ impl Journal {
             self.clock.store(now.max(1), Ordering::Relaxed);
             submission.changes.push(Change::Clock(now));
         }
+        if submission.leaves {
+            self.note_idle_end(&mut submission, now);
+        }
+        if let Some(session) = &submission.session
+            && let Some(why) = session.charge(&submission)
+        {
+            submission.refusal = Some(why);
+            return submission.settle(Err(Fault::Full));
+        }
         self.writer.submit(submission);
+    }
+
+    /// Whoever leaves memory and is not over has an end of their idle time: else they would stay for ever.
+    fn note_idle_end(&self, submission: &mut Submission, now: u32) {
+        let noted = |change: &Change| matches!(change, Change::Park { .. } | Change::End { .. });
+        if let Some(session) = submission.session.as_ref().map(|session| session.serial)
+            && !submission.changes.iter().any(noted)
+        {
+            submission.changes.push(Change::Park { session, due: now.saturating_add(self.idle) });
+        }
+    }
+
+    /// The session left memory, and nothing of that could be written.
+    fn strand(&self, session: u64) {
+        self.stranded.lock().expect("no code panics while it holds the stranded sessions").push(session);
     }
 
     /// Waits until all that was submitted so far is written, or could not be.
@@ -201,6 +243,10 @@ impl Journal {
             // What others have read of it may not be all.
             self.reading().get_mut(&session.serial).into_iter().for_each(|(_, left)| *left = true);
         }
+    }
+
+    fn tries(&self) -> MutexGuard<'_, due::Tries> {
+        self.tries.lock().expect("no code panics while it holds the tries")
     }
 
     fn reading(&self) -> MutexGuard<'_, HashMap<u64, (u32, bool)>> {

@@ -4,8 +4,10 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::reading::{Place, Read};
-use super::store::{Change, Chunk, Fault, Head, SLOTS, State, StoreError};
+use super::places::Why;
+use super::reading::{Place, Read, Reading};
+use super::shares::VISITOR_FULL;
+use super::store::{Change, Chunk, Fault, Head, State, StoreError};
 use super::tape::{Met, Tape};
 use super::{Journal, Submission, hits, inside};
 use crate::engine::Core;
@@ -28,6 +30,14 @@ const ANEW: &str = "anew";
 
 const UNREACHABLE: &str = "Where you were cannot be looked up at the moment.";
 const CROWDED: &str = "Too many visitors come back at once.";
+
+/// What the journal has of a visitor.
+struct Elsewhere {
+    /// Live sessions that are not in memory.
+    sessions: usize,
+    /// Bytes of all their sessions.
+    bytes: u64,
+}
 
 /// A hit whose session may be in the journal.
 pub(crate) struct Recall {
@@ -61,7 +71,7 @@ impl Core {
             let Some((id, head, read)) = found.session else {
                 match self.in_table(&recall) {
                     Some((session, grew)) => return self.deliver_known(&session, grew, recall.hit),
-                    None if sure => return self.start_after(recall, found),
+                    None if sure => return self.start_after(recall, found).await,
                     // It may have left before the first that is written of it was.
                     None => journal.barrier().await,
                 }
@@ -88,7 +98,7 @@ impl Core {
     }
 
     /// There is no such session: the hit starts one, unless it comes from a page of one.
-    fn start_after(self: &Arc<Self>, recall: Recall, place: Place) {
+    async fn start_after(self: &Arc<Self>, recall: Recall, place: Place) {
         if recall.hit.pass().is_some() {
             return self.expire(recall.hit);
         }
@@ -112,7 +122,26 @@ impl Core {
             // A newborn's page; the newborn is gone. What was answered there is no answer to another session.
             hit.begin_anew(Some(Notice::StartedAgain));
         }
-        self.start(place.visitor, flow, label, hit);
+        let Some(visitor) = place.visitor else { return self.start(None, flow, label, hit) };
+        match self.elsewhere(visitor).await {
+            Ok(Elsewhere { bytes, .. }) if !self.journal().shares.has_room(bytes) => {
+                self.busy(hit, VISITOR_FULL)
+            }
+            Ok(Elsewhere { sessions, .. }) => self.start_beside(sessions, Some(visitor), flow, label, hit),
+            Err(error) => self.not_looked_up(hit, &error),
+        }
+    }
+
+    /// What a visitor has in the journal beside what is in memory.
+    async fn elsewhere(self: &Arc<Self>, visitor: VisitorId) -> Result<Elsewhere, StoreError> {
+        let core = self.clone();
+        self.look(move || {
+            let journal = core.journal();
+            let share = journal.store.share(&journal.visitor(visitor))?;
+            let sessions = share.live.iter().filter(|session| !journal.has(**session)).count();
+            Ok(Elsewhere { sessions, bytes: share.bytes })
+        })
+        .await
     }
 
     /// The session of this number, in memory from here on. `None` if it is just leaving.
@@ -139,7 +168,7 @@ impl Core {
             journal.leave(&session);
             return Err(full);
         }
-        self.runtime.spawn(self.clone().rebuild(session.clone(), head.clone(), wound));
+        self.runtime.spawn(self.clone().rebuild(session.clone(), head.clone(), wound, Why::Asked));
         Ok(Some(session))
     }
 
@@ -163,35 +192,54 @@ impl Core {
         Ok(Some(session))
     }
 
-    /// Rebuilds a session that nobody has asked for.
-    pub(super) async fn rebuild_unasked(self: &Arc<Self>, head: Head) -> Option<Arc<Session>> {
-        let journal = self.journal();
-        let flow = self.flows.iter().position(|flow| flow.mount() == head.flow)?;
+    /// Rebuilds a session that nobody has asked for, if it is as it was when its time was found to have come. `Err`: it
+    /// could not be read.
+    pub(super) async fn rebuild_unasked(
+        self: &Arc<Self>,
+        found: &Head,
+    ) -> Option<Result<Arc<Session>, StoreError>> {
+        let (journal, number) = (self.journal(), found.session);
+        let flow = self.flows.iter().position(|flow| flow.mount() == found.flow)?;
         let flow = u16::try_from(flow).expect("counted when the server was built");
+        let reading = Reading::begin(self, number);
+        let core = self.clone();
+        let head = match self.look(move || core.journal().store.head(number)).await {
+            Ok(head) => head.filter(|head| head == found)?,
+            Err(error) => return Some(Err(error)),
+        };
         let session = {
             let mut present = journal.present();
-            if present.get(&head.session).is_some_and(|there| there.strong_count() > 0) {
+            let is_there = present.get(&number).is_some_and(|there| there.strong_count() > 0);
+            // It may have been here and gone further.
+            if is_there || reading.is_outdated() {
                 return None;
             }
-            let session = Session::parked(self.clone(), VisitorId::NOBODY, head.label, head.session, flow);
-            present.insert(head.session, Arc::downgrade(&session));
+            let session = Session::parked(self.clone(), VisitorId::NOBODY, head.label, number, flow);
+            present.insert(number, Arc::downgrade(&session));
             session
         };
-        self.clone().rebuild(session.clone(), head, None).await;
-        Some(session)
+        let rebuilt = self.clone().rebuild(session.clone(), head, None, Why::Aside).await;
+        Some(rebuilt.map(|()| session))
     }
 
-    /// Plays a session again, up to where it was.
-    async fn rebuild(self: Arc<Self>, session: Arc<Session>, head: Head, wound: Option<Wound>) {
+    /// Plays a session again, up to where it was. Fails only where it cannot be read.
+    async fn rebuild(
+        self: Arc<Self>,
+        session: Arc<Session>,
+        head: Head,
+        wound: Option<Wound>,
+        why: Why,
+    ) -> Result<(), StoreError> {
         let wound = match wound {
             Some(wound) => wound,
             None => self.wind(head.clone()).await,
         };
         match wound {
             Ok((tape, first)) => {
-                self.journal().in_place(head.session, session.replay(tape, &first)).await;
+                let why = if head.deaths > 0 { Why::Suspected } else { why };
+                self.journal().in_place(head.session, why, session.replay(tape, &first)).await;
                 match self.rewound(&session).await {
-                    Some(wound) => Box::pin(self.rebuild(session, head, Some(wound))).await,
+                    Some(wound) => return Box::pin(self.rebuild(session, head, Some(wound), why)).await,
                     None => self.arrived(&session, &head),
                 }
             }
@@ -201,8 +249,10 @@ impl Core {
             Err(error) => {
                 tracing::error!(session = %session.name(), error = %Line(Chain(&error)), "a session cannot be read");
                 self.put_back(&session);
+                return Err(error);
             }
         }
+        Ok(())
     }
 
     /// A session was played again, and the process lives.
@@ -274,8 +324,10 @@ impl Core {
         let Some(journal) = &self.journal else { return };
         for &session in &journal.marked {
             let Ok(Some(head)) = journal.store.head(session) else { continue };
-            tracing::warn!(session = %format_args!("{session:x}"), deaths = head.deaths + 1, "the process died while it rebuilt this session");
-            let changes = vec![Change::Deaths { session, count: head.deaths + 1 }];
+            // Of several one at most has done it: all are rebuilt alone from now on, and then it is known which.
+            let count = if journal.marked.len() == 1 { head.deaths + 1 } else { head.deaths.max(1) };
+            tracing::warn!(session = %format_args!("{session:x}"), deaths = count, "the process died while it rebuilt this session");
+            let changes = vec![Change::Deaths { session, count }];
             journal.submit(Submission { changes, ..Submission::default() }, self.clock.now());
         }
     }
@@ -294,18 +346,6 @@ impl Core {
 pub(super) type Wound = Result<(Tape, Box<super::Taken>), StoreError>;
 
 impl Journal {
-    /// Replays a session when there is a place for it. It is marked only while its own code runs: what kills the process
-    /// meanwhile may be that code.
-    pub(super) async fn in_place<T>(&self, session: u64, replay: impl Future<Output = T>) -> T {
-        let _place = self.places.acquire().await.expect("it is never closed");
-        let slot = self.slots().pop().expect("there are as many slots as places");
-        self.store.mark(slot, Some(session));
-        let replayed = replay.await;
-        self.store.mark(slot, None);
-        self.slots().push(slot);
-        replayed
-    }
-
     /// What is on a session's tape.
     pub(super) fn wind(&self, head: &Head) -> Wound {
         self.wind_from(head, || self.store.recall(head.session))
@@ -321,12 +361,6 @@ impl Journal {
             return Err(StoreError::new(Fault::Damaged, why));
         }
         Tape::of(&chunks()?, self.build)
-    }
-
-    fn slots(&self) -> std::sync::MutexGuard<'_, Vec<usize>> {
-        let slots = self.slots.lock().expect("no code panics while it holds the slots");
-        debug_assert!(slots.len() <= SLOTS);
-        slots
     }
 }
 

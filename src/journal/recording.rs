@@ -145,7 +145,8 @@ impl Session {
             self.journal().enter(self);
         }
         let session = Some(self.clone());
-        self.journal().submit(Submission { session, changes, then, leaves }, self.core.clock.now());
+        let submission = Submission { session, changes, then, leaves, ..Submission::default() };
+        self.journal().submit(submission, self.core.clock.now());
     }
 
     /// Waits until all that was recorded so far is durable. `false`: it could not be written, and the session will not

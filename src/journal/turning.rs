@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use http::StatusCode;
 
+use super::places::Why;
 use super::store::StoreError;
 use super::tape::tree::{Sought, Tree};
 use super::tape::{Tape, Turn};
@@ -16,14 +17,10 @@ use crate::engine::Core;
 use crate::error::Chain;
 use crate::hit::Hit;
 use crate::log::Line;
-use crate::mapper::key::VisitorId;
 use crate::page::Notice;
 use crate::reply::{Kept, Preface};
 use crate::session::{Session, Talk, Task};
 use crate::step::{Answered, HERE, OldPages, Token};
-
-/// Seconds in which `replays` are counted.
-pub(super) const WINDOW: u32 = 10;
 
 const HURRIED: &str = "You go back and forth faster than we can follow.";
 const TOO_LONG: &str = "That page cannot be found again in time.";
@@ -142,7 +139,8 @@ impl Session {
     }
 
     async fn go(self: &Arc<Self>, task: Task, wish: Wish) {
-        let goal = self.seek(wish.step, wish.answer, wish.policy).await;
+        let network = self.core.counted_as(&wish.hit);
+        let goal = self.seek(wish.step, wish.answer, wish.policy, network).await;
         let hit = wish.hit;
         match goal {
             Err(refusal) => {
@@ -165,7 +163,8 @@ impl Session {
                     tape.ends.retain(|end| *end != back.talk.step);
                 }
                 self.wait_for(back, hit);
-                if !self.core.journal().in_place(self.serial, self.replay_in_time(*tape, &first)).await {
+                let replay = self.replay_in_time(*tape, &first);
+                if !self.core.journal().in_place(self.serial, Why::Aside, replay).await {
                     self.go_back_to(None, Some(Refusal::Busy(TOO_LONG)));
                 }
             }
@@ -215,8 +214,14 @@ impl Session {
     }
 
     /// Where an answer belongs: a branch in memory, or the way to its page.
-    async fn seek(self: &Arc<Self>, page: u32, answer: Answered, policy: OldPages) -> Result<Goal, Refusal> {
-        let effects = self.tape(|tape| tape.effects).unwrap_or_default();
+    async fn seek(
+        self: &Arc<Self>,
+        page: u32,
+        answer: Answered,
+        policy: OldPages,
+        network: Option<u64>,
+    ) -> Result<Goal, Refusal> {
+        let (effects, bytes) = self.tape(|tape| (tape.effects, tape.written())).unwrap_or_default();
         let aside = self.branches(|branches| {
             branches.aside.iter().position(|branch| branch.waits_for(page, answer, effects))
         });
@@ -227,7 +232,7 @@ impl Session {
         if let Some(at) = aside.flatten() {
             return Ok(Goal::Aside(at));
         }
-        if !self.core.journal().count_replay(self.visitor(), self.core.limits.replays) {
+        if !self.core.journal().budgets.spend(self.visitor(), network, bytes) {
             return Err(Refusal::Busy(HURRIED));
         }
         match self.core.tree_of(self.serial).await {
@@ -426,20 +431,5 @@ impl Core {
         (hit.reply.status, hit.reply.sensitive) = (StatusCode::GONE, true);
         self.notify(&mut hit, Notice::Committed, Some(&onward));
         self.finish(hit);
-    }
-}
-
-impl super::Journal {
-    /// Counts that an old page of this visitor is found by replay; `false`: there were too many.
-    pub(super) fn count_replay(&self, visitor: VisitorId, limit: usize) -> bool {
-        let mut replays = self.replays.lock().expect("no code panics while it holds the counts");
-        let count = replays.entry(visitor).or_default();
-        *count += 1;
-        *count <= limit
-    }
-
-    /// A new window begins.
-    pub(super) fn forget_replays(&self) {
-        self.replays.lock().expect("no code panics while it holds the counts").clear();
     }
 }

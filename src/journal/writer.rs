@@ -4,26 +4,17 @@
 //! come again (503), and the session is dropped, to be rebuilt from what was written.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::store::{Change, Fault, Store, StoreError};
-use crate::error::Chain;
+use super::scribe::Scribe;
+use super::store::{Change, Fault, Store};
 use crate::limits::Limits;
-use crate::log::Line;
 use crate::reply::Ready;
 use crate::session::Session;
-
-/// Submissions that are written together.
-const GROUP: usize = 4_096;
-/// For how long the store has time for itself when the server stops.
-const LAST: Duration = Duration::from_secs(2);
-/// How often the log is told that nothing can be written.
-const SAY: Duration = Duration::from_secs(10);
 
 /// Something to be written, and what follows from it.
 #[derive(Default)]
@@ -34,6 +25,8 @@ pub(crate) struct Submission {
     pub(crate) then: Then,
     /// The session has left memory; when this is written it can come back.
     pub(crate) leaves: bool,
+    /// Why there is no room for it, in words for the visitor.
+    pub(super) refusal: Option<&'static str>,
 }
 
 /// What follows when it is durable.
@@ -72,8 +65,7 @@ impl Writer {
     pub(super) fn start(store: Arc<dyn Store>, limits: &Limits) -> Writer {
         let waiting = Arc::new(AtomicUsize::new(0));
         let waits = store.waits();
-        let mut scribe =
-            Scribe { store, bytes: limits.journal_bytes as u64, waiting: waiting.clone(), said: None };
+        let mut scribe = Scribe::new(store, limits.journal_bytes as u64, waiting.clone());
         if !waits {
             return Writer::AtOnce(Mutex::new(Some(scribe)));
         }
@@ -90,9 +82,10 @@ impl Writer {
         let settle = match self {
             Writer::Queue(line) => line.submit(submission),
             Writer::AtOnce(scribe) => {
-                let mut scribe = scribe.lock().expect("a store does not panic");
+                let mut submission = submission;
+                let mut scribe = scribe.lock().expect("what panics in a store is caught");
                 let written =
-                    scribe.as_mut().map_or(Err(Fault::Failed), |scribe| scribe.write_one(&submission));
+                    scribe.as_mut().map_or(Err(Fault::Failed), |scribe| scribe.write_one(&mut submission));
                 Some((submission, written))
             }
         };
@@ -113,7 +106,7 @@ impl Writer {
     pub(super) fn close(&self) {
         match self {
             Writer::Queue(line) => line.close(),
-            Writer::AtOnce(scribe) => drop(scribe.lock().expect("a store does not panic").take()),
+            Writer::AtOnce(scribe) => drop(scribe.lock().expect("what panics in a store is caught").take()),
         }
     }
 }
@@ -153,138 +146,14 @@ impl Drop for Writer {
     }
 }
 
-/// Who writes.
-pub(super) struct Scribe {
-    store: Arc<dyn Store>,
-    /// Bytes that it may take.
-    bytes: u64,
-    waiting: Arc<AtomicUsize>,
-    said: Option<Instant>,
-}
-
-impl Scribe {
-    fn run(&mut self, line: &Receiver<Submission>) {
-        while let Some(first) = self.next(line) {
-            // Who has just been answered may have something to be written, too: let them.
-            thread::yield_now();
-            let mut group = vec![first];
-            while group.len() < GROUP
-                && let Ok(next) = line.try_recv()
-            {
-                group.push(next);
-            }
-            self.waiting.fetch_sub(group.len(), Ordering::Relaxed);
-            self.write(group);
-        }
-        let end = Instant::now() + LAST;
-        while self.rest() && Instant::now() < end {}
-    }
-
-    /// What is to be written next. While there is nothing, the store has time for itself.
-    fn next(&self, line: &Receiver<Submission>) -> Option<Submission> {
-        loop {
-            match line.try_recv() {
-                Err(TryRecvError::Empty) if self.rest() => {}
-                Err(TryRecvError::Empty) => return line.recv().ok(),
-                other => return other.ok(),
-            }
-        }
-    }
-
-    /// Gives the store time for itself; whether it wants more. None where it is full: what it does may need room.
-    fn rest(&self) -> bool {
-        self.store.bytes() < self.bytes && self.store.rest()
-    }
-
-    fn write_one(&mut self, submission: &Submission) -> Result<(), Fault> {
-        if submission.is_of_a_broken_session() {
-            return Err(Fault::Failed);
-        }
-        self.store(&submission.changes)
-    }
-
-    fn write(&mut self, mut group: Vec<Submission>) {
-        let mut changes = Vec::with_capacity(group.len());
-        let mut ends = Vec::with_capacity(group.len());
-        for submission in &mut group {
-            if !submission.is_of_a_broken_session() {
-                changes.append(&mut submission.changes);
-            }
-            ends.push(changes.len());
-        }
-        match self.store(&changes) {
-            Ok(()) => group.into_iter().for_each(|submission| submission.settle(Ok(()))),
-            // Perhaps one of them spoils it for all.
-            Err(Fault::Failed) if group.len() > 1 => self.write_singly(group, &changes, &ends),
-            Err(fault) => group.into_iter().for_each(|submission| submission.settle(Err(fault))),
-        }
-    }
-
-    fn write_singly(&mut self, group: Vec<Submission>, changes: &[Change], ends: &[usize]) {
-        let mut start = 0;
-        for (submission, end) in group.into_iter().zip(ends) {
-            let written = self.store(&changes[start..*end]);
-            submission.settle(written);
-            start = *end;
-        }
-    }
-
-    fn store(&mut self, changes: &[Change]) -> Result<(), Fault> {
-        if changes.is_empty() {
-            return Ok(());
-        }
-        match self.check_room(changes).and_then(|()| self.store.write(changes)) {
-            Ok(()) => {
-                if self.said.take().is_some() {
-                    tracing::info!("the journal can be written again");
-                }
-                Ok(())
-            }
-            Err(error) => {
-                self.say(&error);
-                Err(error.fault())
-            }
-        }
-    }
-
-    /// What is over can always be written: it makes room.
-    fn check_room(&self, changes: &[Change]) -> Result<(), StoreError> {
-        let grows = changes.iter().any(|change| matches!(change, Change::Append(_)));
-        if !grows || self.store.bytes() < self.bytes {
-            return Ok(());
-        }
-        let what = format!("the journal has the {} bytes that `Limits::journal_bytes` allows", self.bytes);
-        Err(StoreError::new(Fault::Full, what))
-    }
-
-    /// Says it loudly, but not for each hit.
-    fn say(&mut self, error: &StoreError) {
-        if self.said.is_some_and(|said| said.elapsed() < SAY) {
-            return;
-        }
-        self.said = Some(Instant::now());
-        let error_text = Line(Chain(error));
-        match error.fault() {
-            Fault::Stopped => tracing::error!(
-                error = %error_text,
-                "the journal takes nothing more: what it said was on the disk may not be; hits are answered 503 until the server is started again"
-            ),
-            Fault::Full => {
-                tracing::error!(error = %error_text, "the journal has no room: hits are answered 503")
-            }
-            _ => tracing::error!(error = %error_text, "the journal cannot be written: hits are answered 503"),
-        }
-    }
-}
-
 impl Submission {
-    fn is_of_a_broken_session(&self) -> bool {
+    pub(super) fn is_of_a_broken_session(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.tape(|tape| tape.broken) == Some(true))
     }
 
     /// Does what follows.
-    fn settle(self, written: Result<(), Fault>) {
-        let Submission { session, then, leaves, .. } = self;
+    pub(super) fn settle(self, written: Result<(), Fault>) {
+        let Submission { session, then, leaves, refusal, .. } = self;
         let written = match &session {
             Some(session) => session.settle(written, leaves),
             None => written,
@@ -294,8 +163,12 @@ impl Submission {
             let (core, runtime) = (session.core.clone(), session.core.runtime.clone());
             runtime.spawn(async move {
                 session.undo();
+                core.journal().strand(session.serial);
                 match then {
-                    Then::Answer(ready) => core.undone(ready),
+                    Then::Answer(ready) => match refusal {
+                        Some(why) => core.unwritten(ready, why),
+                        None => core.undone(ready),
+                    },
                     other => other.follow(written),
                 }
             });

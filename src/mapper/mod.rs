@@ -175,13 +175,24 @@ impl Core {
         self.kept.remove(session.serial);
         let visitor = session.visitor();
         let known = ended || self.table.knows(visitor);
+        if known && self.journal.is_some() {
+            // The visitor may have others that are not in memory.
+            let (ids, label) = (vec![visitor], session.label);
+            return self.recall(Recall { ids, known: Some(visitor), flow, label, hit });
+        }
         self.start(known.then_some(visitor), flow, session.label, hit);
     }
 
     /// Starts a session with its first hit.
+    pub(crate) fn start(self: &Arc<Self>, visitor: Option<VisitorId>, flow: u16, label: u64, hit: Box<Hit>) {
+        self.start_beside(0, visitor, flow, label, hit);
+    }
+
+    /// The same, for a visitor who has so many sessions that are not in memory.
     #[inline(never)]
-    pub(crate) fn start(
+    pub(crate) fn start_beside(
         self: &Arc<Self>,
+        elsewhere: usize,
         visitor: Option<VisitorId>,
         flow: u16,
         label: u64,
@@ -200,7 +211,7 @@ impl Core {
         if address.is_some() {
             session.queue.lock().extra().address = address;
         }
-        match self.table.admit(&session, &self.limits) {
+        match self.table.admit(&session, elsewhere, &self.limits) {
             Ok(None) => {
                 session.begin(flow, Way::Ordinary);
                 self.shed_newborns();
@@ -219,8 +230,8 @@ impl Core {
         hit
     }
 
-    /// What a newborn of this hit counts as. Loopback and trusted proxies are exempt: they speak for many.
-    fn counted_as(&self, hit: &Hit) -> Option<u64> {
+    /// What a newborn of this hit, and what is asked and written for it, counts as. Loopback and trusted proxies are exempt: they speak for many.
+    pub(crate) fn counted_as(&self, hit: &Hit) -> Option<u64> {
         let ip = hit.peer()?.ip();
         let is_proxy = self.proxies.as_ref().is_some_and(|proxies| proxies.trusts(ip));
         if is_proxy { None } else { address_block(ip) }
@@ -284,7 +295,7 @@ impl Core {
 impl Full {
     pub(crate) fn reason(self) -> &'static str {
         match self {
-            Full::Visitor => "You have too many sessions open here. Close some, or wait a while.",
+            Full::Visitor => "You have begun too many things here at once. Finish some, or come again later.",
             Full::Server => "There are too many visitors at the moment.",
         }
     }

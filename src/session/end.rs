@@ -144,7 +144,7 @@ impl Session {
     }
 }
 
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     match panic.downcast_ref::<&'static str>() {
         Some(text) => text,
         None => panic.downcast_ref::<String>().map_or("(no message)", |text| text),

@@ -18,11 +18,13 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::engine::Core;
 use crate::error::BoxError;
 use crate::hit::Hit;
+use crate::journal::shares::Share;
 use crate::journal::tape::Tape;
 use crate::journal::turning::Branches;
 use crate::mapper::key::VisitorId;
 use crate::reply::Preface;
 use crate::step::{Answered, OldPages};
+pub(crate) use end::panic_text;
 use queue::{Load, Message, Queue, Sent};
 
 /// A session's running function.
@@ -38,7 +40,7 @@ impl Load for Parts {
     type Rare = Rare;
 
     fn is_spare(rare: &Rare) -> bool {
-        let Rare { preface, between, address, tape, shared, branches, old_pages } = rare;
+        let Rare { preface, between, address, tape, shared, branches, old_pages, share } = rare;
         preface.is_none()
             && between.is_empty()
             && address.is_none()
@@ -46,6 +48,7 @@ impl Load for Parts {
             && shared.is_empty()
             && branches.is_none()
             && old_pages.is_none()
+            && share.is_none()
     }
 
     fn defer(hit: &mut Box<Hit>) {
@@ -109,6 +112,8 @@ pub(crate) struct Rare {
     pub(crate) branches: Option<Box<Branches>>,
     /// What new answers to the page that is shown do once it is old.
     pub(crate) old_pages: Option<OldPages>,
+    /// What its visitor has in the journal.
+    pub(crate) share: Option<Arc<Share>>,
 }
 
 /// One running coroutine. About 140 bytes and its future while it waits.

@@ -22,6 +22,8 @@ mod files;
 mod flows;
 mod journal;
 mod journal_bounds;
+mod journal_due;
+mod journal_full;
 mod limits;
 mod log;
 mod mapping;

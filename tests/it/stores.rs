@@ -205,6 +205,48 @@ fn crashed(from: &Path, number: usize) -> PathBuf {
     to
 }
 
+/// A session of four steps; whose it is does not matter.
+fn begun(session: u64) -> Vec<Change> {
+    let begin = Change::Begin { session, visitor: [1; 16], label: session, flow: String::new() };
+    let step = |first| change(0, session, 27, Some(Some(first)));
+    vec![begin, step(0), step(1), step(2), step(3)]
+}
+
+#[test]
+#[ignore = "writes 4 GiB"]
+fn soak_the_log_stays_within_its_bound_while_sessions_come_back() {
+    let folder = Folder::new();
+    let path = folder.path().join("journal");
+    let journal = Sqlite::open(&path).expect("the journal opens");
+    let first: Vec<u64> = (1..=1_000).map(|n| 1 << 32 | n).collect();
+    journal.write(&first.iter().flat_map(|session| begun(*session)).collect::<Vec<_>>()).expect("they begin");
+    let (over, recalls) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let come_back = || {
+        for session in first.iter().cycle().take_while(|_| over.load(Relaxed) == 0) {
+            assert_eq!(journal.recall(*session).expect("it is recalled").len(), 4);
+            recalls.fetch_add(1, Relaxed);
+        }
+    };
+    let mut longest = 0;
+    std::thread::scope(|scope| {
+        let readers = [(); 4].map(|()| scope.spawn(come_back));
+        let session = 1 << 32 | 9_999;
+        let begin = Change::Begin { session, visitor: [2; 16], label: 1, flow: String::new() };
+        journal.write(&[begin]).expect("it begins");
+        for first in 0..16_384 {
+            let entries = vec![b'x'; 1 << 18];
+            let chunk = Chunk { session, first, count: 1, at: 0, what: String::new(), entries };
+            journal.write(&[Change::Append(chunk)]).expect("it goes on");
+            let log = fs::metadata(format!("{}-wal", path.display())).expect("it is there").len();
+            longest = longest.max(log);
+        }
+        over.store(1, Relaxed);
+        readers.into_iter().for_each(|reader| reader.join().expect("all is read"));
+    });
+    println!("{} recalls; the log had at most {} MiB", recalls.load(Relaxed), longest >> 20);
+    assert!(longest < 48 << 20, "{longest}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use continuity::journal::{Change, Chunk, Store};
 use continuity::test::Browser;
 
 use crate::{Folder, number, server, stop, tool, tool_told, visited, word};
@@ -84,4 +85,30 @@ async fn of_what_is_forgotten_nothing_is_left_in_the_file() {
     tool(["forget", "--yes", word(&journal), &session]).well();
     assert!(!has());
     assert!(!journal.with_extension("journal-wal").exists());
+}
+
+#[tokio::test]
+async fn what_a_journal_takes_is_said_and_what_is_free_is_given_back() {
+    let folder = Folder::new();
+    let journal = folder.journal();
+    let browsers = visited(&journal).await;
+    assert!(tool(["room", word(&journal)]).well().contains("3 sessions live"), "also while a server runs");
+    let refused = tool(["compact", word(&journal)]);
+    assert!(refused.code == Some(3) && refused.err.contains("is open in another server"), "{refused:?}");
+    stop(browsers, &journal).await;
+    let store = continuity::Sqlite::open(&journal).expect("it opens");
+    let session = 1 << 32 | 99;
+    let (visitor, flow, what) = ([9; 16], String::new(), String::new());
+    store.write(&[Change::Begin { session, visitor, label: 1, flow }]).expect("a session begins");
+    let large = Chunk { session, first: 0, count: 1, at: 0, what, entries: vec![0; 1 << 20] };
+    store.write(&[Change::Append(large), Change::Forget { session }]).expect("it came and went");
+    drop(store);
+    let before = std::fs::metadata(&journal).expect("it is there").len();
+    assert!(before > 1 << 20);
+    let said = tool(["compact", word(&journal)]).well();
+    let after = std::fs::metadata(&journal).expect("it is there").len();
+    assert!(after < 1 << 20 && said.contains(&format!("has {after}")), "{said}");
+    let room = tool(["room", word(&journal)]).well();
+    assert!(room.contains(&format!("has {after} bytes")) && room.contains(" 0 are free"), "{room}");
+    assert!(tool(["check", word(&journal)]).well().contains("all is as it was written"));
 }

@@ -188,6 +188,8 @@ fn change_session(head: &mut Head, chunks: &mut Vec<Chunk>, change: &Change) {
             head.at = chunk.at;
             chunks.push(chunk.clone());
         }
+        // What is over has its end, and no other clock.
+        Change::Park { .. } | Change::Unpark { .. } | Change::Sleep { .. } if head.state != State::Live => {}
         Change::Park { due, .. } => head.due = Some(*due),
         Change::Unpark { .. } => head.due = None,
         Change::Sleep { wake, .. } => head.wake = *wake,

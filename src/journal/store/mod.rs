@@ -11,7 +11,7 @@ use std::fmt;
 
 pub use memory::Memory;
 #[cfg(feature = "sqlite")]
-pub use sqlite::{CheckReport, DamagedSession, Sqlite};
+pub use sqlite::{CheckReport, DamagedSession, Room, Sqlite};
 
 use crate::error::BoxError;
 
@@ -135,7 +135,8 @@ pub enum Change {
     },
     /// Something happened in a session.
     Append(Chunk),
-    /// The session leaves memory; at this second of the journal's life its idle time is over.
+    /// The session leaves memory; at this second of the journal's life its idle time is over. This and the two after it
+    /// change nothing of a session that is over.
     Park {
         /// Which.
         session: u64,
@@ -184,7 +185,7 @@ pub enum Change {
         /// How many.
         count: u32,
     },
-    /// Nothing of the session is kept.
+    /// Nothing of the session is kept: it is not found any more, and what a store cannot remove at once it removes by and by.
     Forget {
         /// Which.
         session: u64,
@@ -202,8 +203,29 @@ pub struct Found {
     pub known: bool,
 }
 
+/// What a store keeps of one visitor.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Share {
+    /// Their live sessions, in memory or not, in any order.
+    pub live: Vec<u64>,
+    /// Bytes of the entries of all their sessions, those that are over too.
+    pub bytes: u64,
+}
+
+impl Share {
+    /// Counts one session of theirs.
+    pub fn add(&mut self, head: &Head) {
+        self.live.extend((head.state == State::Live).then_some(head.session));
+        self.bytes = self.bytes.saturating_add(head.bytes);
+    }
+}
+
 /// A session's entries, to be played again, or why they cannot be had.
 pub type Recalled = Result<Vec<Chunk>, StoreError>;
+
+/// Sessions that are asked for at once.
+const PAGE: usize = 1_000;
 
 /// Keeps a journal. What [`Server::journal`](crate::Server::journal) is given.
 ///
@@ -222,6 +244,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// What is known of a visitor.
     fn find(&self, visitor: &Visitor, label: u64) -> Result<Found, StoreError>;
+
+    /// What is kept of a visitor. Goes through all sessions where the store has no better way.
+    fn share(&self, visitor: &Visitor) -> Result<Share, StoreError> {
+        let (mut share, mut after) = (Share::default(), 0);
+        loop {
+            let some = self.list(after, PAGE)?;
+            let Some(last) = some.last() else { return Ok(share) };
+            after = last.session;
+            some.iter().filter(|head| head.visitor == *visitor).for_each(|head| share.add(head));
+        }
+    }
 
     /// A session.
     fn head(&self, session: u64) -> Result<Option<Head>, StoreError>;
@@ -256,6 +289,10 @@ pub trait Store: Send + Sync + 'static {
         false
     }
 
+    /// Called by who calls [`write`](Store::write) when there is hardly any room left: gives back what can be had at once, so
+    /// that [`bytes`](Store::bytes) says less.
+    fn make_room(&self) {}
+
     /// At most `limit` sessions for which something is due at second `now` of the journal's life, or which want to go on
     /// at `wall` seconds since 1970, the earliest first.
     fn due(&self, now: u32, wall: i64, limit: usize) -> Result<Vec<Head>, StoreError>;
@@ -263,7 +300,7 @@ pub trait Store: Send + Sync + 'static {
     /// At most `limit` sessions with numbers above `after`, in order.
     fn list(&self, after: u64, limit: usize) -> Result<Vec<Head>, StoreError>;
 
-    /// Bytes that it takes.
+    /// Bytes that it takes, without those that are free for what is written next.
     fn bytes(&self) -> u64;
 
     /// Whether [`write`](Store::write) may wait, as for a disk: then a thread of its own calls it. Else it is called at

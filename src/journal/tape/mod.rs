@@ -403,6 +403,11 @@ impl Tape {
         })
     }
 
+    /// Bytes that are in the store since the last checkpoint, and those on their way.
+    pub(crate) fn written(&self) -> usize {
+        self.written
+    }
+
     /// Whether the session takes more than `limit` bytes; with `true` where that should be said for the first time that it
     /// comes near.
     pub(crate) fn grows_beyond(&mut self, limit: usize) -> (bool, bool) {

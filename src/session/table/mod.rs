@@ -150,10 +150,12 @@ impl Table {
         self.shard(visitor).knows(visitor)
     }
 
-    /// Lets a new session in, unless another hit has just made the same one: returns that one then.
+    /// Lets a new session in, unless another hit has just made the same one: returns that one then. Its visitor has so many
+    /// sessions elsewhere.
     pub(crate) fn admit(
         &self,
         session: &Arc<Session>,
+        elsewhere: usize,
         limits: &Limits,
     ) -> Result<Option<Arc<Session>>, Full> {
         // The place is taken before anyone looks for it, and given back where it is not needed.
@@ -161,19 +163,25 @@ impl Table {
         if self.alive.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
             return Err(Full::Server);
         }
-        let other = self.admit_to_shard(session, limits);
+        let other = self.admit_to_shard(session, elsewhere, limits);
         if !matches!(other, Ok(None)) {
             self.alive.fetch_sub(1, Ordering::Relaxed);
         }
         other
     }
 
-    fn admit_to_shard(&self, session: &Arc<Session>, limits: &Limits) -> Result<Option<Arc<Session>>, Full> {
+    fn admit_to_shard(
+        &self,
+        session: &Arc<Session>,
+        elsewhere: usize,
+        limits: &Limits,
+    ) -> Result<Option<Arc<Session>>, Full> {
         let (visitor, now) = (session.visitor(), session.made());
         let mut shard = self.shard(visitor);
         let tag = tag(visitor);
         let mine = shard.entries.iter_hash(hash(tag)).filter(|entry| entry.is_of(visitor));
-        if mine.filter(|entry| entry.seen.life() != Life::Lingering).count() >= limits.sessions_per_visitor {
+        let here = mine.filter(|entry| entry.seen.life() != Life::Lingering).count();
+        if here.saturating_add(elsewhere) >= limits.sessions_per_visitor {
             return Err(Full::Visitor);
         }
         shard.due = shard.due.min(now + seconds(limits.newborn));

@@ -82,6 +82,13 @@ impl Table {
         self.filtered(|seen| seen.life() != Life::Lingering)
     }
 
+    /// A visitor's sessions.
+    pub(crate) fn of_visitor(&self, visitor: VisitorId) -> Vec<Arc<Session>> {
+        let shard = self.shard(visitor);
+        let theirs = shard.entries.iter_hash(hash(tag(visitor))).filter(|entry| entry.is_of(visitor));
+        theirs.map(|entry| entry.session.clone()).collect()
+    }
+
     fn grown(&self, which: impl Fn(Seen) -> bool) -> Vec<Arc<Session>> {
         self.filtered(|seen| seen.life() == Life::Grown && which(seen))
     }

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::journal::{Change, Chunk, Fault, Found, Head, Opened, Recalled, Store, StoreError, Visitor};
+use crate::journal::{
+    Change, Chunk, Fault, Found, Head, Opened, Recalled, Share, Store, StoreError, Visitor,
+};
 
 /// A store that fails on order. Clones share the order and the store.
 ///
@@ -70,6 +72,10 @@ impl<S: Store> Store for Failing<S> {
         self.store.find(visitor, label)
     }
 
+    fn share(&self, visitor: &Visitor) -> Result<Share, StoreError> {
+        self.store.share(visitor)
+    }
+
     fn head(&self, session: u64) -> Result<Option<Head>, StoreError> {
         self.store.head(session)
     }
@@ -93,6 +99,10 @@ impl<S: Store> Store for Failing<S> {
 
     fn rest(&self) -> bool {
         self.order().is_none() && self.store.rest()
+    }
+
+    fn make_room(&self) {
+        self.store.make_room();
     }
 
     fn due(&self, now: u32, wall: i64, limit: usize) -> Result<Vec<Head>, StoreError> {

@@ -60,6 +60,14 @@ pub(super) fn what_ends_is_due_and_sleeps_no_more(store: &dyn Store) {
         assert_eq!((head.state, head.due, head.wake), (state, Some(at), None));
         assert_eq!(load(store, session), [chunk(session, 0, 1)], "it is kept for a while");
     }
+    let late = |session| {
+        [
+            Change::Park { session, due: 1 },
+            Change::Sleep { session, wake: Some(1) },
+            Change::Unpark { session },
+        ]
+    };
+    write(store, &[late(ended), late(odd)].concat());
     assert_eq!(due(store, 599, 100, 9), NOBODY, "it is not woken, and not purged before its time");
     assert_eq!(due(store, 700, 100, 9), [ended, odd]);
     write(store, &[Change::Forget { session: ended }, Change::Forget { session: odd }]);
@@ -79,6 +87,28 @@ pub(super) fn who_is_renamed_has_all_their_sessions(store: &dyn Store) {
     let nobody = store.find(&from, 1).expect("a visitor is found");
     assert!(nobody.session.is_none() && !nobody.known, "the old id finds nothing");
     assert_eq!(load(store, one), [chunk(one, 0, 1)]);
+}
+
+pub(super) fn what_is_kept_of_a_visitor_is_told(store: &dyn Store) {
+    let (who, other) = (visitor(19, 1), visitor(19, 2));
+    let share = |who| {
+        let mut share = store.share(&who).expect("it is told");
+        share.live.sort_unstable();
+        share
+    };
+    assert_eq!((share(who).live.len(), share(who).bytes), (0, 0), "a stranger has nothing");
+    let [one, two, theirs] = [1, 2, 3].map(|nth| number(19, nth));
+    write(store, &[begin(one, who, 1), begin(two, who, 2), begin(theirs, other, 1)]);
+    write(store, &[append(one, 0, 2), append(two, 0, 1), append(theirs, 0, 4), append(one, 2, 1)]);
+    let bytes = |session| there(store, session).bytes;
+    assert_eq!((share(who).live, share(who).bytes), (vec![one, two], bytes(one) + bytes(two)));
+    write(store, &[Change::End { session: one, state: State::Ended, due: u32::MAX }]);
+    assert_eq!((share(who).live, share(who).bytes), (vec![two], bytes(one) + bytes(two)), "it is kept");
+    write(store, &[Change::Trim { session: two, before: 1 }]);
+    assert_eq!(share(who).bytes, bytes(one), "what was trimmed is not");
+    write(store, &[Change::Rename { from: other, to: who }, Change::Forget { session: one }]);
+    assert_eq!((share(who).live, share(who).bytes), (vec![two, theirs], bytes(theirs)));
+    write(store, &[two, theirs].map(|session| Change::Forget { session }));
 }
 
 pub(super) fn what_is_trimmed_is_gone_and_the_rest_is_there(store: &dyn Store) {

@@ -24,7 +24,7 @@ use crate::journal::{Change, Chunk, Head, State, Store, Visitor};
 pub fn contract<S: Store>(mut open: impl FnMut() -> S) {
     let store = open();
     let opened = store.opened();
-    let checks: [fn(&dyn Store); 17] = [
+    let checks: [fn(&dyn Store); 18] = [
         what_begins_is_there,
         chunks_come_back_in_order,
         only_the_next_entry_can_be_appended,
@@ -42,6 +42,7 @@ pub fn contract<S: Store>(mut open: impl FnMut() -> S) {
         lives::sessions_are_listed_in_order_by_pages,
         lives::who_is_found_is_recalled_if_they_live_and_are_wanted,
         lives::many_read_while_one_writes,
+        lives::what_is_kept_of_a_visitor_is_told,
     ];
     for check in checks {
         check(&store);

@@ -8,6 +8,7 @@ use rusqlite::{CachedStatement, Connection, Params};
 
 use super::fault::{damaged, failed};
 use super::heads::{Changed, Heads, Old};
+use super::removed::{self, Removed};
 use super::row::{Row, Sums, Tip, chain, session_columns};
 use super::schema;
 use crate::journal::store::{Change, Chunk, Fault, Head, State, StoreError, Visitor};
@@ -35,31 +36,32 @@ pub(super) struct Batch<'a> {
     first: i64,
     next: i64,
     indexed: i64,
+    /// Rows of `steps` that it may still remove.
+    pub(super) rows: usize,
+    /// There are rows to be removed that are left for later.
+    pub(super) leaves: bool,
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(
-        conn: &'a Connection,
-        heads: &'a RwLock<Heads>,
-        sums: Sums,
-        next: i64,
-        indexed: i64,
-    ) -> Self {
+    pub(super) fn new(conn: &'a Connection, heads: &'a RwLock<Heads>, sums: Sums, from: Done) -> Self {
+        let Done { changed, next, indexed, leaves } = from;
         Batch {
             pen: Pen { conn, ready: Vec::new() },
             heads,
             sums,
-            changed: Changed::new(),
+            changed,
             first: next,
             next,
             indexed,
+            rows: removed::WITH_OTHERS,
+            leaves,
         }
     }
 
     /// What came of it, to be taken over after the commit.
     pub(super) fn done(self) -> Done {
-        let Batch { changed, next, indexed, .. } = self;
-        Done { changed, next, indexed }
+        let Batch { changed, next, indexed, leaves, .. } = self;
+        Done { changed, next, indexed, leaves }
     }
 
     pub(super) fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
@@ -68,9 +70,9 @@ impl<'a> Batch<'a> {
                 self.begin(Head::new(*session, *visitor, *label, flow))
             }
             Change::Append(chunk) => self.append(chunk),
-            Change::Park { session, due } => self.change(*session, |row| row.head.due = Some(*due)),
-            Change::Unpark { session } => self.change(*session, |row| row.head.due = None),
-            Change::Sleep { session, wake } => self.change(*session, |row| row.head.wake = *wake),
+            Change::Park { session, due } => self.change_live(*session, |row| row.head.due = Some(*due)),
+            Change::Unpark { session } => self.change_live(*session, |row| row.head.due = None),
+            Change::Sleep { session, wake } => self.change_live(*session, |row| row.head.wake = *wake),
             Change::End { session, state, due } => self.end(*session, *state, *due),
             Change::Rename { from, to } => self.rename(from, to),
             Change::Trim { session, before } => self.trim(*session, *before),
@@ -161,6 +163,16 @@ impl<'a> Batch<'a> {
         self.write_row(&row)
     }
 
+    /// What is over has its end, and no other clock.
+    fn change_live(&mut self, session: u64, change: impl FnOnce(&mut Row)) -> Result<(), StoreError> {
+        let live = |row: &mut Row| {
+            if row.head.state == State::Live {
+                change(row);
+            }
+        };
+        self.change(session, live)
+    }
+
     fn end(&mut self, session: u64, state: State, due: u32) -> Result<(), StoreError> {
         self.unpack(session)?;
         let end = |row: &mut Row| {
@@ -184,33 +196,27 @@ impl<'a> Batch<'a> {
         sessions.into_iter().try_for_each(|session| self.change(session, |row| row.head.visitor = *to))
     }
 
+    /// What is kept is looked at, and what is not needed goes by and by.
     fn trim(&mut self, session: u64, before: u64) -> Result<(), StoreError> {
         let Some(mut row) = self.row(session)? else { return Ok(()) };
-        let links = self.links(&row)?;
-        let dropped = links.iter().position(|link| link.next <= before).unwrap_or(links.len());
-        let (kept, dropped) = links.split_at(dropped);
-        let Some(newest) = dropped.first() else { return Ok(()) };
-        (row.trimmed, row.floor, row.base) = (newest.next, newest.id, newest.chain);
-        row.head.bytes = kept.iter().map(|link| link.bytes).sum();
-        self.remove(dropped)?;
-        self.write_row(&row)
-    }
-
-    /// The chunks of a session that are kept, the newest first.
-    fn links(&mut self, row: &Row) -> Result<Vec<Link>, StoreError> {
-        let (mut id, mut links) = (row.last, Vec::new());
+        let (mut id, mut bytes) = (row.last, 0);
         while id != row.floor {
-            let broken =
-                || damaged(row.head.session, format_args!("row {id} of `steps` is not the one it was"));
-            let link = self.link(id, row.head.session)?.ok_or_else(broken)?;
-            id = link.prev;
-            links.push(link);
+            let broken = || damaged(session, format_args!("row {id} of `steps` is not the one it was"));
+            let link = self.link(id, session)?.ok_or_else(broken)?;
+            if link.next <= before {
+                let floor = std::mem::replace(&mut row.floor, id);
+                (row.trimmed, row.base, row.head.bytes) = (link.next, link.chain, bytes);
+                self.unpack(session)?;
+                self.let_go(Removed { session, last: id, floor })?;
+                return self.write_row(&row);
+            }
+            (id, bytes) = (link.prev, bytes + link.bytes);
         }
-        Ok(links)
+        Ok(())
     }
 
     /// A chunk's place, if it is there, the session's, and after the one that it says it comes after.
-    fn link(&mut self, id: i64, session: u64) -> Result<Option<Link>, StoreError> {
+    pub(super) fn link(&mut self, id: i64, session: u64) -> Result<Option<Link>, StoreError> {
         let cannot = |error| failed(format!("read row {id} of session {session:x}"), error);
         let statement = self.pen.get(LINK).map_err(cannot)?;
         let mut rows = statement.query([id]).map_err(cannot)?;
@@ -218,34 +224,14 @@ impl<'a> Batch<'a> {
         let word = |column| row.get(column).map(i64::cast_unsigned);
         let read = || Ok((word(0)?, row.get(1)?, word(2)?.wrapping_add(word(3)?), word(4)?, word(5)?));
         let (whose, prev, next, bytes, chain) = read().map_err(cannot)?;
-        Ok((whose == session && prev < id).then_some(Link { id, prev, next, bytes, chain }))
-    }
-
-    /// Removes chunks, the newest first. Their numbers are not given again, also where none is left that is higher.
-    fn remove(&mut self, links: &[Link]) -> Result<(), StoreError> {
-        let Some(newest) = links.first() else { return Ok(()) };
-        self.pen.run("UPDATE meta SET value = ?1 WHERE name = 'removed' AND value < ?1", [newest.id])?;
-        let remove = |link: &Link| self.pen.run("DELETE FROM steps WHERE id = ?1", [link.id]);
-        links.iter().try_for_each(remove)
+        Ok((whose == session && prev < id).then_some(Link { prev, next, bytes, chain }))
     }
 
     /// What is damaged is forgotten as well: its chunks as far as they can be found.
     fn forget(&mut self, session: u64) -> Result<(), StoreError> {
         let Some((mut row, _)) = self.stored(session, Row::read_unchecked)? else { return Ok(()) };
         row.follow(self.old(session).as_ref().map(|old| &old.tip));
-        let (mut id, mut links) = (row.last, Vec::new());
-        while id != row.floor
-            && let Some(link) = self.link(id, session)?
-        {
-            id = link.prev;
-            links.push(link);
-        }
-        if id != row.floor {
-            tracing::error!(
-                "session {session:x} is forgotten, but not its chunks up to row {id}: it was damaged"
-            );
-        }
-        self.remove(&links)?;
+        self.let_go(Removed { session, last: row.last, floor: row.floor })?;
         self.changed.insert(session, None);
         // The second that its number tells of has been, also when the number is gone.
         self.clock(u32::try_from(session >> 32).expect("32 bits are left"))?;
@@ -297,20 +283,20 @@ impl<'a> Batch<'a> {
 }
 
 /// A chunk's place in its session.
-struct Link {
-    id: i64,
-    prev: i64,
+pub(super) struct Link {
+    pub(super) prev: i64,
     /// The number of the entry after it.
     next: u64,
     bytes: u64,
     chain: u64,
 }
 
-/// What came of a transaction.
+/// What came of a transaction, or where it begins.
 pub(super) struct Done {
     pub(super) changed: Changed,
     pub(super) next: i64,
     pub(super) indexed: i64,
+    pub(super) leaves: bool,
 }
 
 /// Statements that are prepared once, and at hand for a transaction.
@@ -320,7 +306,7 @@ pub(super) struct Pen<'a> {
 }
 
 impl<'a> Pen<'a> {
-    fn get(&mut self, sql: &'static str) -> rusqlite::Result<&mut CachedStatement<'a>> {
+    pub(super) fn get(&mut self, sql: &'static str) -> rusqlite::Result<&mut CachedStatement<'a>> {
         let place = match self.ready.iter().position(|(ready, _)| *ready == sql) {
             Some(place) => place,
             None => {

@@ -1,6 +1,6 @@
 //! Reads all of a journal and says what of it is not what was written, and what can be saved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
 
@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::Sqlite;
 use super::fault::failed;
+use super::removed;
 use super::row::{Row, Step, Sums, session_columns, step_columns};
 use super::save::Saving;
 use super::schema::{self, Meta};
@@ -93,8 +94,9 @@ impl Sqlite {
             Ok((snapshot, meta))
         };
         let (snapshot, meta) = look().map_err(|error| unreadable(schema::not_opened(path, error)))?;
+        let going = removed::going(&snapshot).map_err(|error| unreadable(schema::not_opened(path, error)))?;
         let (walks, report) = Default::default();
-        let mut check = Check { sums: Sums(meta.journal), walks, report, saving: saving(&meta)? };
+        let mut check = Check { sums: Sums(meta.journal), going, walks, report, saving: saving(&meta)? };
         check.file(&snapshot);
         check.sessions(&snapshot);
         check.steps(&snapshot);
@@ -119,8 +121,10 @@ impl Sqlite {
         let row = rows.next().map_err(cannot)?.map(Row::read_unchecked);
         let mut walk = Walk::new(row.and_then(Result::ok).map(|(row, _)| row).as_ref());
         let (mut chunks, sums) = (Vec::new(), self.reader.sums());
+        let gone = removed::going(&conn).map_err(cannot)?.get(&session).copied().unwrap_or(0);
         let mut statement = conn.prepare(STEPS_OF).map_err(cannot)?;
-        let steps = statement.query_map([session.cast_signed(), walk.last], Step::read).map_err(cannot)?;
+        let after = walk.last.max(gone);
+        let steps = statement.query_map([session.cast_signed(), after], Step::read).map_err(cannot)?;
         // What cannot be read ends what can be saved.
         for step in steps.map_while(Result::ok) {
             if !walk.take(&step, &sums) {
@@ -183,6 +187,8 @@ impl Walk {
 
 struct Check {
     sums: Sums,
+    /// Up to which row nothing is a session's any more.
+    going: HashMap<u64, i64>,
     walks: BTreeMap<u64, Walk>,
     report: CheckReport,
     saving: Option<Saving>,
@@ -252,8 +258,11 @@ impl Check {
         let mut rows = statement.query([*after])?;
         while let Some(row) = rows.next()? {
             *after = row.get(0)?;
-            self.report.chunks += 1;
             let session = row.get(1).map(i64::cast_unsigned).unwrap_or_default();
+            if self.going.get(&session).is_some_and(|gone| *after <= *gone) {
+                continue;
+            }
+            self.report.chunks += 1;
             let Some(walk) = self.walks.get_mut(&session) else {
                 let fault = format!("row {after} of `steps` is of session {session:x}, which is not there");
                 self.report.faults.push(fault);

@@ -1,12 +1,13 @@
 //! Catching up: reads off the newest chunks how far their sessions have come, where the rows do not say so.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::RwLock;
 
 use rusqlite::{Connection, Row as SqlRow, Statement};
 
 use super::fault::failed;
 use super::heads::{Changed, Heads, Old};
+use super::removed;
 use super::row::{Row, Sums, Tip, session_columns};
 use crate::journal::store::{Fault, StoreError};
 
@@ -26,8 +27,9 @@ pub(super) fn fold(
     let snapshot = conn.unchecked_transaction().map_err(cannot)?;
     let mut newer = snapshot.prepare(NEWER).map_err(cannot)?;
     let session = snapshot.prepare(SESSION).map_err(cannot)?;
+    let going = removed::going(&snapshot).map_err(cannot)?;
     let (changed, odd) = Default::default();
-    let mut folding = Folding { session, heads, sums, changed, odd };
+    let mut folding = Folding { session, heads, sums, going, changed, odd };
     let mut newest = after;
     let mut steps = newer.query([after]).map_err(cannot)?;
     while let Some(step) = steps.next().map_err(cannot)? {
@@ -52,6 +54,8 @@ struct Folding<'a> {
     session: Statement<'a>,
     heads: &'a RwLock<Heads>,
     sums: &'a Sums,
+    /// Up to which row nothing is a session's any more.
+    going: HashMap<u64, i64>,
     changed: Changed,
     /// Sessions of which it was said that they are not right.
     odd: HashSet<u64>,
@@ -59,6 +63,9 @@ struct Folding<'a> {
 
 impl Folding<'_> {
     fn add(&mut self, session: u64, tip: Tip) -> Result<(), StoreError> {
+        if self.going.get(&session).is_some_and(|gone| tip.last <= *gone) {
+            return Ok(());
+        }
         let Some(mut row) = self.row(session)? else { return Ok(()) };
         let old = match self.changed.get(&session) {
             Some(old) => *old,

@@ -13,6 +13,8 @@ mod fold;
 mod heads;
 mod packed;
 mod read;
+mod removed;
+mod room;
 mod row;
 mod save;
 mod schema;
@@ -31,14 +33,15 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use rusqlite::Connection;
 
 pub use check::{CheckReport, DamagedSession};
+pub use room::Room;
 
-use super::{Change, Chunk, Fault, Found, Head, Opened, Recalled, Store, StoreError, Visitor};
+use super::{Change, Chunk, Fault, Found, Head, Opened, Recalled, Share, Store, StoreError, Visitor};
 use crate::error::Error;
 use beside::Marks;
 use heads::Heads;
 use read::Reader;
 use row::Sums;
-use schema::Meta;
+use schema::{Meta, Pages};
 use wal::Wal;
 use write::Writer;
 
@@ -96,7 +99,9 @@ impl Sqlite {
         (found.opened.epoch, found.opened.secret, found.opened.marked) = (epoch, Some(secret), marked);
         let Meta { journal, indexed, .. } = found.meta;
         let wal = Wal::open(&mut conn, path).map_err(|error| schema::not_read(path, error))?;
-        let writer = Writer::new((conn, wal), found.heads.clone(), Sums(journal), found.newest + 1, indexed);
+        let numbers = (found.newest + 1, indexed);
+        let writer = Writer::new((conn, wal), found.heads.clone(), Sums(journal), numbers);
+        let writer = writer.map_err(|error| schema::not_read(path, error))?;
         let access = |_| Access::Write { writer: Box::new(Mutex::new(writer)), marks, _lock: lock };
         Ok(Sqlite::new(path, found, access))
     }
@@ -132,15 +137,36 @@ impl Sqlite {
         Ok(&self.reader)
     }
 
-    fn count(&self, writer: &Writer) {
+    /// What follows from a transaction for those who do not write.
+    fn count(&self, writer: &mut Writer) {
+        writer.shorten_log(&self.reader, false);
         self.bytes.store(writer.bytes(), Ordering::Relaxed);
     }
 
     fn writer(&self) -> Result<MutexGuard<'_, Writer>, StoreError> {
         match &self.access {
-            Access::Write { writer, .. } => Ok(writer.lock().expect("no code panics while it writes")),
+            Access::Write { writer, .. } => Ok(writer.lock().unwrap_or_else(|panicked| {
+                writer.clear_poison();
+                let mut writer = panicked.into_inner();
+                writer.recover();
+                self.unsure.fetch_or(writer.has_stopped(), Ordering::Relaxed);
+                writer
+            })),
             Access::Read { .. } => Err(StoreError::new(Fault::Failed, "the journal was opened to be read")),
         }
+    }
+
+    /// Does something with who writes, and notes what that means for those who read.
+    fn with_writer<T>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut writer = self.writer()?;
+        let done = work(&mut writer).inspect_err(|error| {
+            self.unsure.fetch_or(error.fault() == Fault::Stopped, Ordering::Relaxed);
+        })?;
+        self.count(&mut writer);
+        Ok(done)
     }
 }
 
@@ -163,7 +189,7 @@ impl Look {
         let heads = Arc::default();
         let folded = fold::fold(conn, &heads, &Sums(meta.journal), meta.indexed);
         let newest = folded.map_err(|error| schema::not_read(path, error))?.max(highest).max(meta.removed);
-        let bytes = schema::bytes(conn).map_err(|error| schema::not_read(path, error))?;
+        let bytes = Pages::of(conn).map_err(|error| schema::not_read(path, error))?.used();
         Ok(Look { meta, opened, heads, newest, bytes })
     }
 }
@@ -174,16 +200,15 @@ impl Store for Sqlite {
     }
 
     fn write(&self, changes: &[Change]) -> Result<(), StoreError> {
-        let mut writer = self.writer()?;
-        writer.write(changes).inspect_err(|error| {
-            self.unsure.fetch_or(error.fault() == Fault::Stopped, Ordering::Relaxed);
-        })?;
-        self.count(&writer);
-        Ok(())
+        self.with_writer(|writer| writer.write(changes))
     }
 
     fn find(&self, visitor: &Visitor, label: u64) -> Result<Found, StoreError> {
         self.reader()?.find(visitor, label)
+    }
+
+    fn share(&self, visitor: &Visitor) -> Result<Share, StoreError> {
+        self.reader()?.share(visitor)
     }
 
     fn head(&self, session: u64) -> Result<Option<Head>, StoreError> {
@@ -208,16 +233,20 @@ impl Store for Sqlite {
     }
 
     fn rest(&self) -> bool {
-        let packed = self.writer().and_then(|mut writer| {
-            let more = writer.pack()?;
-            self.count(&writer);
-            Ok(more)
-        });
-        packed.unwrap_or_else(|error| {
-            self.unsure.fetch_or(error.fault() == Fault::Stopped, Ordering::Relaxed);
-            tracing::warn!("sessions that are parked are not packed: {error}");
+        self.with_writer(Writer::tidy).unwrap_or_else(|error| {
+            tracing::warn!("the journal is not tidied: {error}");
             false
         })
+    }
+
+    fn make_room(&self) {
+        let made = self.with_writer(|writer| {
+            writer.shorten_log(&self.reader, true);
+            writer.remove_some()
+        });
+        if let Err(error) = made {
+            tracing::warn!("no room is made in the journal: {error}");
+        }
     }
 
     fn due(&self, now: u32, wall: i64, limit: usize) -> Result<Vec<Head>, StoreError> {

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use rusqlite::{Connection, ToSql};
 
@@ -16,12 +17,15 @@ use super::packed;
 use super::row::{Row, Step, Sums, session_columns, step_columns};
 use super::schema::{self, RANGES};
 use super::shelf::Shelf;
-use crate::journal::store::{Chunk, Fault, Found, Head, Recalled, State, StoreError, Visitor};
+use crate::journal::store::{Chunk, Fault, Found, Head, Recalled, Share, State, StoreError, Visitor};
 
 /// Connections to read, at most: more than there are cores would only have each read the same pages.
 fn connections() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8)
 }
+
+/// For how long the one who writes waits for those who read. Most are through in less than a millisecond.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 const SESSION: &str = concat!("SELECT ", session_columns!(), " FROM sessions WHERE id = ?1");
 // The upper half of all numbers is negative there.
@@ -32,6 +36,7 @@ const NEWEST: &str = concat!(
     "(SELECT max(id) FROM sessions WHERE visitor = ?1 AND label = ?2 AND id < 0), ",
     "(SELECT max(id) FROM sessions WHERE visitor = ?1 AND label = ?2))"
 );
+const OF_VISITOR: &str = concat!("SELECT ", session_columns!(), " FROM sessions WHERE visitor = ?1");
 const LIVE: &str =
     concat!("SELECT ", session_columns!(), " FROM sessions WHERE visitor = ?1 AND state = 0 LIMIT 1");
 const LIST: &str =
@@ -63,12 +68,30 @@ struct Pool {
     /// As many as are lent at once, at most: who has a connection may take one.
     shelves: Vec<Shelf>,
     lent: usize,
+    /// Nobody is lent one at the moment.
+    held: bool,
 }
 
 impl Reader {
     pub(super) fn new(path: PathBuf, heads: Arc<RwLock<Heads>>, sums: Sums) -> Self {
         let (pool, skipped) = Default::default();
         Reader { path, most: connections(), pool, given_back: Condvar::new(), heads, sums, skipped }
+    }
+
+    /// What is kept of a visitor.
+    pub(super) fn share(&self, visitor: &Visitor) -> Result<Share, StoreError> {
+        let conn = self.connection()?;
+        let heads = self.heads();
+        let mut share = Share::default();
+        for row in self.rows(&conn, OF_VISITOR, &[visitor])? {
+            match row {
+                Ok(row) => share.add(&followed(row, &heads)),
+                // It was logged.
+                Err(error) if error.fault() == Fault::Damaged => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(share)
     }
 
     pub(super) fn sums(&self) -> Sums {
@@ -265,10 +288,27 @@ impl Reader {
         self.pool.lock().expect("no code panics while it takes a connection")
     }
 
+    /// Waits until nobody reads, and ends all looks that last. `None`: somebody reads for longer than that is worth.
+    pub(super) fn hold(&self) -> Option<Held<'_>> {
+        let mut pool = self.pool();
+        pool.held = true;
+        let held = Held(self);
+        let reads = |pool: &mut Pool| pool.lent > 0;
+        let waited = self.given_back.wait_timeout_while(pool, PATIENCE, reads);
+        let (mut pool, _) = waited.expect("no code panics while it waits");
+        let quiet = pool.lent == 0;
+        if quiet {
+            // One that cannot be ended is closed.
+            pool.shelves.retain_mut(|shelf| shelf.end().is_ok());
+        }
+        drop(pool);
+        quiet.then_some(held)
+    }
+
     /// A connection, when one is free.
     pub(super) fn connection(&self) -> Result<Lent<'_>, StoreError> {
         let pool = self.pool();
-        let full = |pool: &mut Pool| pool.lent >= self.most;
+        let full = |pool: &mut Pool| pool.held || pool.lent >= self.most;
         let mut pool = self.given_back.wait_while(pool, full).expect("no code panics while it waits");
         pool.lent += 1;
         let idle = pool.idle.pop();
@@ -279,6 +319,16 @@ impl Reader {
             lent.conn = Some(opened.map_err(|error| failed("open the journal to read", error))?);
         }
         Ok(lent)
+    }
+}
+
+/// That nobody reads, until it is dropped.
+pub(super) struct Held<'a>(&'a Reader);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.pool().held = false;
+        self.0.given_back.notify_all();
     }
 }
 
@@ -302,7 +352,11 @@ impl Drop for Lent<'_> {
         pool.lent -= 1;
         // One that has an open transaction since the program panicked is not used again.
         pool.idle.extend(self.conn.take().filter(Connection::is_autocommit));
-        self.of.given_back.notify_one();
+        // Whoever writes may wait among those who read.
+        match pool.held {
+            true => self.of.given_back.notify_all(),
+            false => self.of.given_back.notify_one(),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use rusqlite::types::{FromSql, ToSql};
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::fault::failed;
+use super::removed::REMOVED;
 use crate::error::Error;
 use crate::journal::store::{Fault, StoreError};
 use crate::mapper::key::{derive, random};
@@ -81,7 +82,9 @@ pub(super) fn to_write(path: &Path) -> Result<Connection, Error> {
     if empty {
         create(&conn).map_err(|error| not_opened(path, error))?;
     }
-    conn.execute_batch(PACKED).map_err(|error| not_opened(path, error))?;
+    for added in [PACKED, REMOVED] {
+        conn.execute_batch(added).map_err(|error| not_opened(path, error))?;
+    }
     Ok(conn)
 }
 
@@ -242,9 +245,31 @@ pub(super) fn highest(conn: &Connection) -> rusqlite::Result<(i64, u64)> {
 /// Sessions' numbers in their order, as they lie in SQLite: the upper half of them is negative there.
 pub(super) const RANGES: [(i64, i64); 2] = [(0, i64::MAX), (i64::MIN, -1)];
 
-/// Bytes of the file.
-pub(super) fn bytes(conn: &Connection) -> Result<u64, StoreError> {
-    let number = |what| conn.prepare_cached(what)?.query_row([], |row| row.get::<_, i64>(0));
-    let pages = || Ok(number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?));
-    pages().map(i64::cast_unsigned).map_err(|error| failed("count the journal's bytes", error))
+/// How much of the file there is, and how much of that is in use.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pages {
+    /// Bytes of one.
+    pub(super) size: u64,
+    pub(super) all: u64,
+    /// Those that hold nothing, and are used for what is written next.
+    pub(super) free: u64,
+}
+
+impl Pages {
+    pub(super) fn of(conn: &Connection) -> Result<Pages, StoreError> {
+        let number = |what| {
+            let number = conn.prepare_cached(what)?.query_row([], |row| row.get::<_, i64>(0));
+            number.map(i64::cast_unsigned)
+        };
+        let pages = || {
+            let (all, free) = (number("PRAGMA page_count")?, number("PRAGMA freelist_count")?);
+            Ok(Pages { size: number("PRAGMA page_size")?, all, free })
+        };
+        pages().map_err(|error| failed("count the journal's bytes", error))
+    }
+
+    /// Bytes of those that are in use.
+    pub(super) fn used(&self) -> u64 {
+        self.all.saturating_sub(self.free).saturating_mul(self.size)
+    }
 }

@@ -46,8 +46,11 @@ impl Shelf {
         }
     }
 
-    fn end(&mut self) -> rusqlite::Result<()> {
-        self.look = None;
+    /// Ends the look, if it has one.
+    pub(super) fn end(&mut self) -> rusqlite::Result<()> {
+        if self.look.take().is_none() {
+            return Ok(());
+        }
         self.conn.execute_batch("COMMIT")
     }
 }

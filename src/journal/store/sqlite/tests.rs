@@ -2,6 +2,9 @@
 
 mod misled;
 mod packing;
+mod panics;
+mod removing;
+mod room;
 mod wal;
 
 use std::fs;

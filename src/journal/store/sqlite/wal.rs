@@ -15,6 +15,7 @@ use rusqlite::Connection;
 
 use super::beside::{self, beside, write_at};
 use super::fault::failed;
+use super::read::Held;
 use crate::journal::store::{Fault, StoreError};
 
 /// Bytes of room that are made at once: at first for some ten commits of one hit, then for some hundred.
@@ -27,6 +28,10 @@ const LOW: u64 = 1 << 20;
 const LEAST: u64 = 1 << 17;
 /// Pages of the log that are brought into the file at once.
 const PAGES: u32 = 4_000;
+/// The log is long: those who read have kept it from beginning anew, one after the other, and are held for a moment.
+const LONG: u32 = 2 * PAGES;
+/// It is so long that it is said, since who reads cannot be held.
+const TOO_LONG: u32 = 8 * PAGES;
 /// What SQLite puts before the first page and before each.
 const HEADER: u64 = 32;
 const FRAME: u64 = 24;
@@ -41,6 +46,10 @@ pub(super) struct Wal {
     room: u64,
     /// Pages at which it is brought into the file.
     full: u32,
+    /// Pages at which those who read are held.
+    long: u32,
+    /// It was said that it is too long.
+    said_long: bool,
 }
 
 /// What SQLite says after a commit.
@@ -69,7 +78,8 @@ impl Wal {
         };
         conn.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;").map_err(cannot)?;
         conn.wal_hook(Some(listen)).map_err(cannot)?;
-        Ok(Wal { file, said, page: page.map_err(cannot)?, room: 0, full: PAGES })
+        let page = page.map_err(cannot)?;
+        Ok(Wal { file, said, page, room: 0, full: PAGES, long: LONG, said_long: false })
     }
 
     /// Brings what is committed to the disk. If that fails nobody knows what is there.
@@ -123,21 +133,57 @@ impl Wal {
         self.room += more;
     }
 
+    /// Bytes of it that are in use.
+    pub(super) fn bytes(&self) -> u64 {
+        u64::from(self.said.pages.load(Ordering::Relaxed)) * (self.page + FRAME)
+    }
+
     /// Brings what is in the log into the file, if that is much, so that the log begins anew.
     pub(super) fn fold(&mut self, conn: &Connection) {
         let pages = self.said.pages.load(Ordering::Relaxed);
         if pages < PAGES {
-            self.full = PAGES;
+            (self.full, self.long, self.said_long) = (PAGES, LONG, false);
         }
         if pages < self.full {
             return;
         }
         // Who reads may keep it from beginning anew: then it is tried again by and by.
         self.full = pages.saturating_add(PAGES / 16);
-        let folded = conn.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)");
-        if let Err(error) = folded.and_then(|mut fold| fold.query_row([], |_| Ok(()))) {
+        checkpoint(conn);
+    }
+
+    /// Whether those who read have kept it from beginning anew for so long that they are to be held.
+    pub(super) fn is_long(&self) -> bool {
+        self.said.pages.load(Ordering::Relaxed) >= self.long
+    }
+
+    /// Brings all of it into the file while nobody reads, if that could be had: the next commit begins it anew.
+    pub(super) fn shorten(&mut self, conn: &Connection, held: Option<Held<'_>>) {
+        let pages = self.said.pages.load(Ordering::Relaxed);
+        self.long = pages.max(LONG).saturating_add(PAGES / 4);
+        if checkpoint(conn) && held.is_some() {
+            self.said.pages.store(0, Ordering::Relaxed);
+        } else if pages >= TOO_LONG && !std::mem::replace(&mut self.said_long, true) {
+            let mib = self.bytes() >> 20;
+            tracing::warn!(
+                "the log of the journal has {mib} MiB and counts for `Limits::journal_bytes`: it cannot begin anew while \
+                 a backup, `continuity journal` or another program reads the journal"
+            );
+        }
+    }
+}
+
+/// Brings of the log into the file what nobody who reads needs any more; whether that is all.
+fn checkpoint(conn: &Connection) -> bool {
+    let folded = conn.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)").and_then(|mut fold| {
+        fold.query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))
+    });
+    match folded {
+        Ok((busy, pages, done)) => busy == 0 && pages == done,
+        Err(error) => {
             // All is in the log, and stays there.
             tracing::warn!("the log of the journal is not brought into its file: {error}");
+            false
         }
     }
 }

@@ -8,9 +8,11 @@ use rusqlite::config::DbConfig;
 
 use super::batch::{Batch, Done};
 use super::fault::{failed, not_committed};
-use super::heads::Heads;
+use super::heads::{Changed, Heads};
+use super::read::Reader;
+use super::removed;
 use super::row::Sums;
-use super::schema;
+use super::schema::{self, Pages};
 use super::wal::Wal;
 use crate::journal::store::{Change, Fault, StoreError};
 
@@ -23,7 +25,7 @@ const PARKED: usize = 100_000;
 pub(super) struct Writer {
     conn: Connection,
     wal: Wal,
-    /// Bytes of the file.
+    /// Bytes of the file that are in use.
     bytes: u64,
     heads: Arc<RwLock<Heads>>,
     sums: Sums,
@@ -33,6 +35,10 @@ pub(super) struct Writer {
     indexed: i64,
     /// Sessions that were parked, and may be packed.
     parked: VecDeque<u64>,
+    /// Rows are noted that are still to be removed.
+    removes: bool,
+    /// A commit is under way: whether it has happened is not known before it returns.
+    commits: bool,
     stopped: bool,
 }
 
@@ -41,20 +47,20 @@ impl Writer {
         (conn, wal): (Connection, Wal),
         heads: Arc<RwLock<Heads>>,
         sums: Sums,
-        next: i64,
-        indexed: i64,
-    ) -> Self {
-        let (parked, stopped) = Default::default();
-        Writer { conn, wal, bytes: 0, heads, sums, next, indexed, parked, stopped }
+        (next, indexed): (i64, i64),
+    ) -> Result<Self, StoreError> {
+        let (bytes, removes) = (Pages::of(&conn)?.used(), removed::is_anything(&conn));
+        let removes = removes.map_err(|error| failed("look for what is to be removed", error))?;
+        let (parked, commits, stopped) = Default::default();
+        Ok(Writer { conn, wal, bytes, heads, sums, next, indexed, parked, removes, commits, stopped })
     }
 
-    /// Bytes of the file after the last transaction.
+    /// Bytes that are in use after the last transaction: of the file, and of the log that is not brought into it.
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes + self.wal.bytes()
     }
 
-    /// For tests that make it fail.
-    #[cfg(test)]
+    /// The connection, for what is done with the whole file.
     pub(super) fn conn(&self) -> &Connection {
         &self.conn
     }
@@ -65,12 +71,19 @@ impl Writer {
         self.stopped = true;
     }
 
+    /// For tests: a commit is under way.
+    #[cfg(test)]
+    pub(super) fn begins_to_commit(&mut self) {
+        self.commits = true;
+    }
+
     /// Writes all of this, or nothing.
     pub(super) fn write(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         let overdue = self.heads().overdue(2 * changes.len() + 64);
         self.transaction(|batch| {
             changes.iter().try_for_each(|change| batch.apply(change))?;
-            batch.write_back(&overdue)
+            batch.write_back(&overdue)?;
+            if batch.leaves { batch.remove_some() } else { Ok(()) }
         })?;
         let parked = changes.iter().filter_map(|change| match change {
             Change::Park { session, .. } => Some(*session),
@@ -80,15 +93,58 @@ impl Writer {
         Ok(())
     }
 
-    /// Packs some of the sessions that were parked; whether there are more.
-    pub(super) fn pack(&mut self) -> Result<bool, StoreError> {
+    /// What can wait: packs some of the sessions that were parked, and removes some of what is not needed any more. Whether
+    /// something is left.
+    pub(super) fn tidy(&mut self) -> Result<bool, StoreError> {
         let some: Vec<u64> = self.parked.drain(..self.parked.len().min(PACKED)).collect();
         if !some.is_empty() {
             let packed = self.transaction(|batch| some.iter().try_for_each(|session| batch.pack(*session)));
             packed.inspect_err(|_| self.parked.clear())?;
         }
+        self.remove_some()?;
         self.make_room()?;
-        Ok(!self.parked.is_empty())
+        Ok(self.removes || !self.parked.is_empty())
+    }
+
+    /// Removes some of what is not needed any more, if there is any.
+    pub(super) fn remove_some(&mut self) -> Result<(), StoreError> {
+        if !self.removes {
+            return Ok(());
+        }
+        self.transaction(|batch| {
+            batch.rows = removed::ALONE;
+            batch.remove_some()
+        })
+    }
+
+    /// Has the log begin anew if it has become long, or `now`: for that those who read are held for a moment.
+    pub(super) fn shorten_log(&mut self, reader: &Reader, now: bool) {
+        if !self.stopped && (self.wal.is_long() || now) {
+            self.wal.shorten(&self.conn, reader.hold());
+        }
+    }
+
+    /// Who wrote before has panicked, and left things as they were at that moment.
+    pub(super) fn recover(&mut self) {
+        if !self.conn.is_autocommit() {
+            self.stopped |= self.conn.execute_batch("ROLLBACK").is_err();
+        }
+        self.stopped |= std::mem::take(&mut self.commits);
+        if self.stopped {
+            self.leave_as_it_is();
+        }
+    }
+
+    /// Whether it takes nothing more until the journal is opened again.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// What is on the disk is for the next start to see.
+    fn leave_as_it_is(&self) {
+        if let Err(error) = self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+            tracing::error!("the log of the journal may be brought into its file when it is closed: {error}");
+        }
     }
 
     /// Makes room in the log while nobody waits.
@@ -140,9 +196,7 @@ impl Writer {
             && error.fault() == Fault::Stopped
         {
             self.stopped = true;
-            // What is on the disk is for the next start to see.
-            let kept = self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-            kept.map_err(|error| failed("leave the journal as it is", error))?;
+            self.leave_as_it_is();
         }
         done
     }
@@ -153,18 +207,22 @@ impl Writer {
     ) -> Result<(), StoreError> {
         self.run("BEGIN IMMEDIATE").map_err(|error| failed("begin to write to the journal", error))?;
         self.wal.make_room();
-        let mut batch = Batch::new(&self.conn, &self.heads, self.sums, self.next, self.indexed);
+        let (next, indexed, leaves) = (self.next, self.indexed, self.removes);
+        let from = Done { changed: Changed::new(), next, indexed, leaves };
+        let mut batch = Batch::new(&self.conn, &self.heads, self.sums, from);
         let worked = work(&mut batch).and_then(|()| batch.note_indexed());
-        let Done { changed, next, indexed } = batch.done();
-        let done = worked.and_then(|()| schema::bytes(&self.conn)).and_then(|bytes| {
+        let Done { changed, next, indexed, leaves } = batch.done();
+        let done = worked.and_then(|()| Pages::of(&self.conn)).and_then(|pages| {
+            self.commits = true;
             self.run("COMMIT").map_err(not_committed)?;
-            self.wal.sync().map(|()| bytes)
+            self.wal.sync().map(|()| pages.used())
         });
         // A number is never given twice while the journal is open, also if nothing came of it.
         self.next = next;
-        self.bytes = done.map_err(|error| self.roll_back(error))?;
-        self.indexed = indexed;
+        self.bytes = done.map_err(|error| self.roll_back(error)).inspect_err(|_| self.commits = false)?;
+        (self.indexed, self.removes) = (indexed, leaves);
         self.heads.write().expect("no code panics while it changes heads").apply(changed);
+        self.commits = false;
         self.wal.fold(&self.conn);
         Ok(())
     }
