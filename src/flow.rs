@@ -11,7 +11,7 @@ use crate::hit::Hit;
 use crate::journal::Divergence;
 use crate::mapper::{Identity, Map, Mapper, Purpose};
 use crate::request::Request;
-use crate::session::Task;
+use crate::session::{Task, watch};
 use crate::step::OldPages;
 
 type Predicate = Box<dyn Fn(&Hit) -> Purpose + Send + Sync>;
@@ -67,18 +67,22 @@ impl Flow {
     /// Which hits belong to which session: [`Map`], or a [`Mapper`] of your own ([`map_with`](Self::map_with)).
     pub fn map(mut self, map: Map) -> Self {
         self.in_url = map.visitor_in_url();
-        self.map_with(map)
+        self.map = Some(Box::new(map));
+        self
     }
 
     /// Which hits belong to which session, by your own rule.
     pub fn map_with(mut self, mapper: impl Mapper) -> Self {
-        self.map = Some(Box::new(mapper));
+        self.map = Some(Box::new(Watched(mapper)));
         self
     }
 
     /// Which hits resume, start and prolong sessions, in place of [`Purpose::of`].
     pub fn purpose(mut self, purpose: impl Fn(&Hit) -> Purpose + Send + Sync + 'static) -> Self {
-        self.purpose = Some(Box::new(purpose));
+        self.purpose = Some(Box::new(move |hit| {
+            let _watched = watch::outside();
+            purpose(hit)
+        }));
         self
     }
 
@@ -163,6 +167,16 @@ impl Flow {
             None => identity.cookie(hit),
             Some(map) => map.identify(hit, identity),
         }
+    }
+}
+
+/// A mapper of the program's own: it may take long.
+struct Watched<M>(M);
+
+impl<M: Mapper> Mapper for Watched<M> {
+    fn identify<'h>(&self, hit: &'h Hit, identity: &mut Identity<'h>) {
+        let _watched = watch::outside();
+        self.0.identify(hit, identity);
     }
 }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use maud::{Markup, PreEscaped, html};
 
+use crate::session::watch;
+
 /// Doctype, charset and viewport: what makes a page a page.
 macro_rules! head {
     ($title:expr) => {
@@ -229,6 +231,7 @@ impl Default for Pages {
 
 /// What the program draws; if that panics, what we draw. No page is worth a connection.
 fn guarded(what: &str, draw: impl FnOnce() -> Markup, plain: impl FnOnce() -> Markup) -> Markup {
+    let _watched = watch::outside();
     catch_unwind(AssertUnwindSafe(draw)).unwrap_or_else(|_| {
         tracing::error!(what, "drawing panicked");
         plain()

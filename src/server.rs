@@ -455,9 +455,15 @@ impl Bound {
         self.listening.iter().map(|adapter| adapter.address()).collect()
     }
 
+    #[cfg(any(feature = "http", feature = "fastcgi", feature = "gopher"))]
+    pub(crate) fn limits(&self) -> &Limits {
+        self.engine.0.limits()
+    }
+
     /// Serves until `stop` is ready; then as after a signal.
     pub async fn run_until(self, stop: impl Future<Output = ()>) {
         let Bound { engine, listening } = self;
+        watcher::warn_of_one_thread(&engine.0.0.runtime);
         engine.tidy_uploads();
         let (stopping, told) = watch::channel(false);
         let mut adapters = JoinSet::new();

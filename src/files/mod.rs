@@ -28,6 +28,7 @@ use crate::error::Error;
 use crate::hit::Via;
 use crate::log::Line;
 use crate::reply::{Answer, Raw};
+use crate::session::watch;
 use offer::Offer;
 use open::{Folder, Opened};
 use path::Name;
@@ -79,7 +80,10 @@ impl Files {
     /// A path that ends with a slash is then the folder's `index.html`, and one of such a folder without its slash is
     /// redirected.
     pub fn only(mut self, is_file: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        self.is_file = Box::new(is_file);
+        self.is_file = Box::new(move |path| {
+            let _watched = watch::outside();
+            is_file(path)
+        });
         self
     }
 

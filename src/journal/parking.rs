@@ -78,7 +78,7 @@ impl Core {
         self.table.remove(session);
         self.kept.remove(session.serial);
         session.bury_branches();
-        session.bury(task);
+        session.bury_elsewhere(task);
         true
     }
 

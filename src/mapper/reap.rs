@@ -1,7 +1,9 @@
 //! Ends what is over: sessions nobody comes back to, newborns above their cap, and the grace of those that were told.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::engine::Core;
@@ -69,7 +71,7 @@ impl Core {
             let over = self.table.expire(shard, now, &self.limits);
             if !over.is_empty() {
                 self.tell(over);
-                tokio::task::yield_now().await;
+                let_others().await;
             }
         }
     }
@@ -96,7 +98,7 @@ impl Core {
             match dying.pop_front_if(|(due, _)| *due <= now) {
                 Some((_, session)) => {
                     drop(dying);
-                    session.die_now();
+                    session.die_elsewhere();
                 }
                 None => return,
             }
@@ -129,9 +131,23 @@ impl Core {
     pub(crate) fn shed_newborns(self: &Arc<Self>) {
         for session in self.table.shed(self.limits.newborns) {
             self.release_address(&session);
-            session.die_now();
+            session.die_elsewhere();
         }
     }
+}
+
+/// Lets the runtime's other tasks go first. tokio's `yield_now` would wait for this very thread, which one of them may
+/// hold; so any thread can go on with it.
+async fn let_others() {
+    let mut waited = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Whole seconds, rounded up.

@@ -44,13 +44,23 @@ impl Session {
     /// Tells the session to end: no more hits, and its verbs return `Err(Closing)`.
     pub(crate) fn die_soon(self: &Arc<Self>) {
         self.hand_back(self.queue.close());
-        self.attend(self.send(Message::DieSoon));
+        match self.send(Message::DieSoon) {
+            // Its clean-up is on its own time, not on that of whoever tells it.
+            Sent::Run(Some(task)) => self.run_elsewhere(task),
+            sent => _ = self.attend(sent),
+        }
     }
 
     /// Ends the session where it stands.
     pub(crate) fn die_now(self: &Arc<Self>) {
         self.hand_back(self.queue.close());
         self.attend(self.send(Message::DieNow));
+    }
+
+    /// The same, on the session's own time: its destructors hold up nobody.
+    pub(crate) fn die_elsewhere(self: Arc<Self>) {
+        let runtime = self.core.runtime.clone();
+        runtime.spawn(async move { self.die_now() });
     }
 
     /// Polls on the caller's time, once; what is left goes to the runtime.
@@ -62,8 +72,15 @@ impl Session {
         }
     }
 
+    /// Polls on the runtime's time: at once, or when what runs on this thread is over.
     #[cold]
     pub(crate) fn run_elsewhere(self: &Arc<Self>, task: Task) {
+        if let Some(task) = watch::hold_back(self, task) {
+            self.spawn(task);
+        }
+    }
+
+    pub(super) fn spawn(self: &Arc<Self>, task: Task) {
         let session = self.clone();
         let mut task = Some(task);
         self.core.runtime.spawn(poll_fn(move |cx| {
@@ -89,6 +106,7 @@ impl Session {
     /// The flow's function, with what it is given. It may panic: it is the program's.
     pub(crate) fn call_function(self: &Arc<Self>, flow: u16) -> Option<Task> {
         let request = Request::new(self.clone());
+        let _watched = watch::running(self.serial);
         match catch_unwind(AssertUnwindSafe(|| self.core.flow(flow).start_with(request))) {
             Ok(task) => Some(task),
             Err(panic) => {
@@ -103,8 +121,8 @@ impl Session {
         // Most polls keep no waker: one that counts no reference is enough.
         let waker = waker_ref(self);
         let journaled = self.core.journal.is_some();
+        let _watched = watch::running(self.serial);
         let polled = {
-            let _watched = watch::running(self.serial);
             let _apart = apart();
             let _hushed = (journaled && self.is_replaying()).then(inside::hush);
             catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(&mut Context::from_waker(&waker))))
@@ -163,10 +181,16 @@ impl Session {
         self.end(Ending::Killed);
     }
 
+    /// The same on the session's own time.
+    pub(crate) fn bury_elsewhere(self: &Arc<Self>, task: Task) {
+        let session = self.clone();
+        self.core.runtime.spawn(async move { session.bury(task) });
+    }
+
     /// Drops a task. Its destructors are the program's and may panic.
     #[cold]
     pub(crate) fn bury(&self, task: Task) {
-        let _apart = apart();
+        let (_watched, _apart) = (watch::running(self.serial), apart());
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(task))) {
             tracing::error!(session = %self.name(), panic = %Line(panic_text(&*panic)), "a destructor of a session panicked");
         }

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "sqlite")]
 mod back;
+mod blocking;
 mod browser;
 #[cfg(feature = "tls")]
 mod certified;

@@ -139,6 +139,18 @@ impl Program {
         Duration::from_millis(10 * ticks.sum::<u64>())
     }
 
+    /// How often a thread of this name, which the kernel cuts at 15 bytes, has gone to sleep.
+    pub fn turns(&self, thread: &str) -> usize {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it has threads");
+        let status =
+            threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("status")).ok());
+        let name = format!("Name:\t{thread}\n");
+        let status =
+            status.into_iter().find(|status| status.starts_with(&name)).expect("there is such a thread");
+        let turns = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        turns.and_then(|turns| turns.trim().parse().ok()).expect("the kernel counts them")
+    }
+
     /// Bytes it holds in memory.
     pub fn resident(&self) -> usize {
         let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id()));
