@@ -80,6 +80,7 @@ pub struct Form<'a, A> {
     /// It has a field for files: they are sent only if the form says so.
     pub(super) has_files: Cell<bool>,
     /// The files that wait for it to be right.
+    #[cfg_attr(not(feature = "multipart"), expect(dead_code, reason = "no files come then"))]
     pub(super) kept: &'a Kept,
 }
 

@@ -22,6 +22,9 @@ pub(super) use probe::Asked;
 /// How often a type is read at most: once, and once more for each field that is wrong or in serde's memory.
 const READINGS: usize = 100;
 
+/// What may be a text, a character and a number.
+const ONE: &str = "1";
+
 /// Something that is wrong with a field; with the form as a whole, if the field has no name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Problem {
@@ -168,14 +171,23 @@ impl<'de> Reading<'de> {
             (Kind::Impossible, at) => (at, Wrong::Kind),
         };
         let field = at.map_or("", |at| self.names.names[at].name);
-        if self.problems.iter().any(|problem| problem.field == field || field.is_empty()) {
-            return false;
+        let is_known = self.problems.iter().any(|problem| problem.field == field || field.is_empty());
+        if !is_known {
+            self.problems.push(Problem { field: field.to_owned(), wrong, why: fault.why.clone() });
         }
-        self.problems.push(Problem { field: field.to_owned(), wrong, why: fault.why.clone() });
-        at.is_some_and(|at| {
-            self.names.names[at].left_out = true;
-            true
-        })
+        at.is_some_and(|at| self.stands_in(at, is_known, fault))
+    }
+
+    /// Puts something that may fit in a wrong value's place: without one serde says of that field that it is missing, and
+    /// of no other. In serde's memory it is left out, as texts of ours have no place of their own there.
+    fn stands_in(&mut self, at: usize, is_known: bool, fault: &Fault) -> bool {
+        let is_buffered = self.names.is_buffered();
+        let name = &mut self.names.names[at];
+        if is_known || is_buffered {
+            return name.refill(fault);
+        }
+        name.fill_in(ONE, As::Text);
+        true
     }
 
     /// The name at which something went wrong.

@@ -8,6 +8,7 @@ use serde::de::{self, DeserializeSeed, Visitor};
 
 use super::fault::{Fault, Kind, place};
 use super::value::Value;
+use crate::wrong::Wrong;
 
 /// How a value is handed to serde where that does not say what it wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +84,20 @@ impl<'de> Name<'de> {
     }
 
     pub(super) fn fill_in(&mut self, value: &'de str, as_what: As) {
-        (self.values, self.as_what) = (vec![value], as_what);
+        (self.values, self.of_body, self.as_what, self.as_list) = (vec![value], 1, as_what, false);
+    }
+
+    /// Fills in what may be wanted instead; leaves the name out if nothing is left to try. Whether that changes anything.
+    pub(super) fn refill(&mut self, fault: &Fault) -> bool {
+        match (&fault.kind, fault.variants) {
+            (Kind::Wrong(Wrong::Truth), _) if self.as_what == As::Text => self.fill_in("true", As::Truth),
+            (Kind::Wrong(_), Some(variants)) if self.variants < variants.len() => {
+                self.variants += 1;
+                self.fill_in(variants[self.variants - 1], As::Text);
+            }
+            _ => return !std::mem::replace(&mut self.left_out, true),
+        }
+        true
     }
 
     pub(super) fn with_one(name: &'de str, value: &'de str) -> Name<'de> {

@@ -4,12 +4,9 @@ use serde::de::DeserializeOwned;
 
 use super::super::secret;
 use super::fault::{Complaint, Fault, Kind, Met};
-use super::names::{As, Name, Names};
-use super::{READINGS, Reading};
+use super::names::{Name, Names};
+use super::{ONE, READINGS, Reading};
 use crate::wrong::{Wanted, Wrong};
-
-/// What is filled in to see what is wanted: a text, a character and a number.
-const ONE: &str = "1";
 
 /// What a type asks of a form.
 #[derive(Debug, Default)]
@@ -123,19 +120,9 @@ impl Asked {
 
     /// Fills in what may be wanted of a field; leaves it out if nothing is left to try.
     fn refill(&mut self, name: &mut Name<'_>, fault: &Fault) -> bool {
-        match (&fault.kind, fault.variants) {
-            (Kind::Wrong(Wrong::Truth), _) if name.as_what == As::Text => name.fill_in("true", As::Truth),
-            (Kind::Wrong(Wrong::Choice), Some(variants)) if name.variants < variants.len() => {
-                name.variants += 1;
-                name.fill_in(variants[name.variants - 1], As::Text);
-            }
-            _ if name.left_out => return false,
-            (Kind::Impossible | Kind::Wrong(Wrong::Kind), _) => {
-                self.impossible.push((name.name.to_owned(), fault.why.clone()));
-                name.left_out = true;
-            }
-            _ => name.left_out = true,
+        if matches!(fault.kind, Kind::Impossible | Kind::Wrong(Wrong::Kind)) && !name.left_out {
+            self.impossible.push((name.name.to_owned(), fault.why.clone()));
         }
-        true
+        name.refill(fault)
     }
 }

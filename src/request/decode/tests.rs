@@ -97,6 +97,30 @@ fn all_that_is_wrong_is_found_at_once() {
 }
 
 #[test]
+fn a_field_that_did_not_come_is_told_beside_others_that_are_wrong() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "it is only read")]
+    struct Booking {
+        people: u8,
+        ok: bool,
+        colour: Colour,
+        board: Colour,
+        extras: Vec<String>,
+        letter: char,
+    }
+    assert_eq!(
+        wrong::<Booking>("people=two&ok=x&colour="),
+        [
+            "people is not a whole number",
+            "ok is not `true` or `false`",
+            "colour is missing",
+            "board is missing",
+            "letter is missing"
+        ]
+    );
+}
+
+#[test]
 fn what_a_parser_says_is_for_the_log_alone() {
     let pairs = pairs(&PLAIN.replace("day+7", "7"));
     let wrong = read::<Plain>(&pairs, pairs.len()).expect_err("it is wrong");
