@@ -4,6 +4,7 @@
 #[cfg(any(feature = "compression", feature = "files"))]
 mod accept;
 mod adapter;
+mod address;
 mod body;
 #[cfg(feature = "compression")]
 mod compress;

@@ -89,9 +89,9 @@ limits! {
     linger: Duration = 10 * MINUTE, "a reload or a flaky network, not an archive";
     /// Ended sessions that linger at once; above it the oldest are forgotten.
     lingering: usize = 100_000, "about 20 MB";
-    /// Bytes of one page that is kept for a repeat; a larger one is answered with a notice.
+    /// Bytes of one page that is kept for a repeat, or of a form with errors; a larger one is answered with a notice.
     kept_page: usize = 64 * KIB, "nearly all pages people read";
-    /// Bytes of all pages kept for repeats; above it the oldest are forgotten.
+    /// Bytes of all that is kept of pages; above it the oldest are forgotten.
     kept_pages: usize = 64 * MIB, "a thousand large pages or a million small ones";
     /// Bytes of one response held in memory; more is an error that asks for `flush`.
     page: usize = 16 * MIB, "a page nobody scrolls to the end of";

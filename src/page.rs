@@ -7,6 +7,8 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use maud::{Markup, PreEscaped, html};
 
+use crate::step::Answered;
+
 /// Doctype, charset and viewport: what makes a page a page.
 macro_rules! head {
     ($title:expr) => {
@@ -120,6 +122,9 @@ pub enum Notice {
     Outdated,
     /// A page of its own: the answer came from an older page; the current one was printed and cannot be drawn again.
     OutdatedPrinted,
+    /// Shown on the current page, or with a link to it where that was printed: the page that the visitor went back to is not
+    /// kept, and cannot be made again.
+    NotKept,
     /// A page of its own: this was received and applied once; the page it made is no longer kept.
     Received,
     /// A page of its own, with a link to where the session is: what the answered page belonged to is done for good.
@@ -134,6 +139,13 @@ pub enum Notice {
     Truncated,
     /// A page of its own, with a link to a new beginning: where the visitor was cannot be restored.
     Unrestorable,
+}
+
+impl Notice {
+    /// What is said to somebody whose page is not found: they have answered it, or only asked for it.
+    pub(crate) fn of_old(answer: Answered) -> Notice {
+        if answer.is_some() { Notice::Outdated } else { Notice::NotKept }
+    }
 }
 
 /// The pages and notices that are not the program's own; replace those you like.
@@ -245,6 +257,7 @@ fn notice_text(notice: Notice) -> &'static str {
             "This site was changed while you were away. This is the last page that you can go on from."
         }
         Notice::Committed => "What that page belonged to is done, and going back does not change it.",
+        Notice::NotKept => "The page you went back to is not kept. This is where you are now.",
         Notice::Received => "This was already received. Go back to the page you were on to continue.",
         Notice::StartedAgain => "That page had expired, and nothing was applied. This is the beginning.",
         Notice::Unrestorable => {

@@ -37,6 +37,8 @@ pub(crate) const RETURN: u32 = u32::MAX;
 
 /// In a part: a scope follows.
 const SCOPED: u32 = 1 << 27;
+/// In the part of a token that names a page and is no answer to it: see [`address`](crate::address).
+pub(crate) const PAGE: u32 = 1 << 26;
 
 /// The session's serial stands in front of the bytes that are signed, and is not sent.
 const SERIAL: usize = 8;
@@ -69,7 +71,8 @@ pub enum OldPages {
 }
 
 impl OldPages {
-    const ALL: [OldPages; 4] = [OldPages::Branch, OldPages::Rewind, OldPages::Refuse, OldPages::Latest];
+    pub(crate) const ALL: [OldPages; 4] =
+        [OldPages::Branch, OldPages::Rewind, OldPages::Refuse, OldPages::Latest];
 
     /// As it stands in a part.
     pub(crate) fn bits(policy: Option<OldPages>) -> u32 {

@@ -14,6 +14,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, header};
 use tokio::sync::mpsc;
 
+use crate::address::names_page;
 use crate::body::Body;
 #[cfg(feature = "multipart")]
 use crate::intake::multipart::Sent;
@@ -189,7 +190,11 @@ impl Hit {
     pub(crate) fn has_more_params_than(&self, count: usize) -> bool {
         // Each takes a byte at least: small hits need not be counted. Fields were counted when they came in.
         let bytes = self.query().len() + self.body.len() + self.fields_sent();
-        bytes > count && self.params().nth(count).is_some()
+        // What says where a form stands is not the form's.
+        let counts = |(name, value): &(Cow<'_, str>, Cow<'_, str>)| {
+            name != step::PARAM || !(names_page(value) || value == step::HERE)
+        };
+        bytes > count && self.params().filter(counts).nth(count).is_some()
     }
 
     /// Whether the method promises to change nothing (GET, HEAD, OPTIONS, TRACE).
@@ -266,7 +271,9 @@ impl Hit {
         let token = if more { token.split('&').next()? } else { token };
         let disowned =
             step::may_be_printed(token) && self.label.is_some_and(|label| step::is_of_another(token, label));
-        (!disowned).then_some(token)
+        // A form that stands at the address of its page, and has no token of its own, sends that along.
+        let of_page = names_page(token) && !self.is_safe();
+        (!disowned && !of_page).then_some(token)
     }
 
     /// The same, perhaps with what stands behind it.

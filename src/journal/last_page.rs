@@ -51,6 +51,14 @@ impl Session {
     }
 }
 
+/// What the last page of a session is asked for by.
+enum Asked {
+    /// Its address.
+    Page(u32),
+    /// The answer that led to it, once more.
+    Again(Answered),
+}
+
 impl Core {
     /// A session that has ended before this process began, or was forgotten since: the repeat of its last answer gets its
     /// last page.
@@ -61,9 +69,16 @@ impl Core {
         flow: u16,
         hit: Box<Hit>,
     ) {
-        let answer = self.seal.answer_of(head.session, &hit).unwrap_or(Answered::NONE);
-        let known = answer.is_some() && self.journal().count_replay(visitor, self.limits.replays);
-        let wound = if known { self.last_words(&head, answer).await } else { None };
+        let token = hit.token().and_then(|wire| self.seal.open(head.session, wire));
+        let token = token.filter(|_| self.journal().count_replay(visitor, self.limits.replays));
+        let asked = token.map(|token| match token.shown() {
+            Some(_) => Asked::Page(token.step),
+            None => Asked::Again(self.seal.answer(&hit, &token)),
+        });
+        let wound = match asked {
+            Some(asked) => self.last_words(&head, asked).await,
+            None => None,
+        };
         let Some((tape, first)) = wound else { return self.expire(hit) };
         let ghost = Session::parked(self.clone(), visitor, head.label, head.session, flow);
         {
@@ -76,13 +91,12 @@ impl Core {
         left.into_iter().for_each(|hit| self.expire(hit));
     }
 
-    async fn last_words(
-        self: &Arc<Self>,
-        head: &Head,
-        answer: Answered,
-    ) -> Option<(Tape, Box<super::Taken>)> {
+    async fn last_words(self: &Arc<Self>, head: &Head, asked: Asked) -> Option<(Tape, Box<super::Taken>)> {
         let tree = self.tree_of(head.session).await.ok()?;
-        let step = tree.last_words(answer.number())?;
+        let step = tree.last_words().filter(|step| match asked {
+            Asked::Page(number) => tree.number(*step) == number,
+            Asked::Again(answer) => tree.answer(*step) == answer.number(),
+        })?;
         let (mut tape, first) = tree.wind(step, false, self.journal().build)?;
         (tape.stays, tape.rehearses) = (true, true);
         Some((tape, first))

@@ -76,7 +76,7 @@ impl Core {
             self.clock.now(),
         );
         self.table.remove(session);
-        self.kept.remove(session.serial);
+        self.kept.forget(session.serial);
         session.bury_branches();
         session.bury(task);
         true

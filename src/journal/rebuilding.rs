@@ -247,7 +247,7 @@ impl Core {
         session.queue.end();
         session.bury_branches();
         self.table.remove(session);
-        self.kept.remove(session.serial);
+        self.kept.forget(session.serial);
         let due = self.clock.now().saturating_add(seconds(self.limits.ended));
         let end = Change::End { session: session.serial, state: State::Quarantined, due };
         let submission = Submission {

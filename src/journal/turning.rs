@@ -12,6 +12,7 @@ use http::StatusCode;
 use super::store::StoreError;
 use super::tape::tree::{Sought, Tree};
 use super::tape::{Tape, Turn};
+use crate::address::Shown;
 use crate::engine::Core;
 use crate::error::Chain;
 use crate::hit::Hit;
@@ -89,6 +90,10 @@ pub(crate) enum After {
 impl Session {
     /// What a new answer to one of the session's old pages does.
     pub(crate) fn policy_of(&self, token: &Token) -> OldPages {
+        if token.shown().is_some() {
+            // Nothing is to be applied.
+            return OldPages::Branch;
+        }
         let flow = self.core.flow(self.talk(|talk| talk.flow));
         token.old.or(flow.old_pages).unwrap_or(self.core.old_pages)
     }
@@ -178,7 +183,7 @@ impl Session {
                 hit.told = true;
                 self.queue.lock().put_first(hit);
             }
-            Refusal::Committed => self.core.tell_committed(hit),
+            Refusal::Committed => self.tell_committed(hit),
             Refusal::Busy(why) => self.core.busy(hit, why),
         }
     }
@@ -402,9 +407,12 @@ impl Branch {
 
     /// Whether an answer to this page is met by this branch: where it waits, or as a repeat.
     fn waits_for(&self, step: u32, answer: Answered, effects: u32) -> bool {
+        let is_repeat = answer.is_some() && self.talk.applied == answer;
+        // A page that was printed is not kept here: whoever asks for it has it made again.
+        let is_shown = (is_repeat || !answer.is_some()) && !self.tape.prints;
         // What other branches did since is not on its tape.
         self.tape.effects == effects
-            && (self.talk.step == step || (answer.is_some() && self.talk.applied == answer))
+            && ((self.talk.step == step && (answer.is_some() || is_shown)) || (is_repeat && is_shown))
     }
 
     /// Not one that waits where others have gone on from: the answer decides what that is.
@@ -413,19 +421,27 @@ impl Branch {
     }
 }
 
+impl Session {
+    /// The page is before a point of no return.
+    #[cold]
+    fn tell_committed(&self, mut hit: Box<Hit>) {
+        let token = hit.token().and_then(|wire| self.core.seal.open(self.serial, wire));
+        if let Some(token) = token.filter(|_| hit.is_post()) {
+            let address = self.address(&hit, token.step, Shown::Page);
+            hit.reply.lead_to(&address);
+            return self.core.finish(hit);
+        }
+        let onward = hit.own_link_to(HERE);
+        (hit.reply.status, hit.reply.sensitive) = (StatusCode::GONE, true);
+        self.core.notify(&mut hit, Notice::Committed, Some(&onward));
+        self.core.finish(hit);
+    }
+}
+
 impl Core {
     pub(super) async fn tree_of(self: &Arc<Self>, session: u64) -> Result<Tree, StoreError> {
         let core = self.clone();
         self.look(move || Tree::of(&core.journal().store.recall(session)?)).await
-    }
-
-    /// The page is before a point of no return.
-    #[cold]
-    fn tell_committed(&self, mut hit: Box<Hit>) {
-        let onward = hit.own_link_to(HERE);
-        (hit.reply.status, hit.reply.sensitive) = (StatusCode::GONE, true);
-        self.notify(&mut hit, Notice::Committed, Some(&onward));
-        self.finish(hit);
     }
 }
 

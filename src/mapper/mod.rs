@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, header};
 
+use crate::address::{names_first_page, names_page};
 use crate::engine::Core;
 use crate::hit::{Hit, address_block};
 use crate::journal::rebuilding::Recall;
@@ -26,6 +27,7 @@ use crate::page::Notice;
 use crate::session::drive::Refused;
 use crate::session::table::{Found, Full};
 use crate::session::{Session, Way};
+use crate::step::Answered;
 pub(crate) use identify::Cut;
 pub use identify::{Identity, Map, Mapper};
 use key::VisitorId;
@@ -44,6 +46,8 @@ enum Whose {
     Visitor(VisitorId),
     /// Ids that are ours, with the visitor who has other sessions in memory: the journal may have theirs.
     Perhaps(Vec<VisitorId>, Option<VisitorId>),
+    /// They were sent to the address of a first page, and have not kept the cookie that came with it.
+    Newcomer,
     Nobody,
 }
 
@@ -73,10 +77,10 @@ impl Core {
             Whose::Session(session, grew) => self.deliver_known(&session, grew, hit),
             Whose::Rotated(session) => self.deliver_rotated(&session, hit),
             Whose::Perhaps(ids, known) => self.recall(Recall { ids, known, flow, label, hit }),
-            _ if hit.token().is_some() => self.expire(hit),
-            _ if crawls => self.show_around(flow, label, hit),
+            Whose::Visitor(_) | Whose::Nobody if hit.token().is_some() => self.expire(hit),
             Whose::Visitor(visitor) => self.start(Some(visitor), flow, label, hit),
-            Whose::Nobody => self.start(None, flow, label, hit),
+            Whose::Nobody if crawls => self.show_around(flow, label, hit),
+            Whose::Nobody | Whose::Newcomer => self.start(None, flow, label, hit),
         }
     }
 
@@ -129,7 +133,8 @@ impl Core {
         if self.journal.is_some() && !ids.is_empty() {
             return Whose::Perhaps(ids, visitor);
         }
-        visitor.map_or(Whose::Nobody, Whose::Visitor)
+        let newcomer = identity.claims().next().is_none() && hit.token().is_some_and(names_first_page);
+        visitor.map_or(if newcomer { Whose::Newcomer } else { Whose::Nobody }, Whose::Visitor)
     }
 
     #[inline]
@@ -165,17 +170,26 @@ impl Core {
             return self.recall(Recall { ids, known: None, flow, label, hit });
         }
         if hit.token().is_some() {
-            let answer = self.seal.answer_of(session.serial, &hit);
-            if ended && answer == Some(applied) {
+            if ended && self.asks_for_last_page(session, &hit, applied) {
                 return self.repeat(session, hit);
             }
             return self.expire(hit);
         }
         self.table.remove(session);
-        self.kept.remove(session.serial);
+        self.kept.forget(session.serial);
         let visitor = session.visitor();
         let known = ended || self.table.knows(visitor);
         self.start(known.then_some(visitor), flow, session.label, hit);
+    }
+
+    /// Whether a hit asks for the page of a session that is over: by its address, or by the answer that made it.
+    #[cold]
+    fn asks_for_last_page(&self, session: &Session, hit: &Hit, applied: Answered) -> bool {
+        let token = hit.token().and_then(|wire| self.seal.open(session.serial, wire));
+        token.is_some_and(|token| match token.shown() {
+            Some(_) => token.step == session.talk(|talk| talk.step),
+            None => self.seal.answer(hit, &token) == applied,
+        })
     }
 
     /// Starts a session with its first hit.
@@ -242,6 +256,18 @@ impl Core {
         }
     }
 
+    /// Tells somebody once more the id that they have brought, and nobody else.
+    #[cold]
+    pub(crate) fn tell_again(&self, session: &Session, hit: &mut Hit) {
+        let (flow, visitor) = (session.talk(|talk| talk.flow), session.visitor());
+        let mut identity = Identity::new(self.cookie.name(hit.is_https()));
+        self.flow(flow).identify(hit, &mut identity);
+        let own = identity.claims().any(|claim| self.keys.verify(claim) == Some(visitor));
+        if own && hit.reply.introduction.is_none() && hit.pass().is_none() {
+            self.introduce(visitor, hit);
+        }
+    }
+
     /// Tells a visitor their new id, in place of one that this response told already.
     pub(crate) fn reintroduce(&self, session: &Session, hit: &mut Hit) {
         self.introduce(session.visitor(), hit);
@@ -265,9 +291,10 @@ impl Core {
     /// The page that the last submit of a session made, if it is still kept.
     pub(crate) fn repeat(&self, session: &Arc<Session>, mut hit: Box<Hit>) {
         let ready = match session.made_page().or_else(|| self.kept.get(session.serial)) {
-            Some(page) => hit.reply.repeat(&page),
+            Some(page) => session.show_again(hit, &page),
             None => {
-                self.notify(&mut hit, Notice::Received, None);
+                let asked = hit.token().is_some_and(names_page);
+                self.notify(&mut hit, if asked { Notice::NotKept } else { Notice::Received }, None);
                 hit.finish(&self.frames, false).0
             }
         };

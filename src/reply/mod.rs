@@ -2,6 +2,7 @@
 
 mod answer;
 mod forms;
+mod leading;
 #[cfg(all(any(test, continuity_fuzz), feature = "http", feature = "files", feature = "multipart"))]
 pub(crate) use forms::fuzz;
 pub(crate) mod spare;
@@ -221,14 +222,20 @@ impl Reply {
     }
 
     /// Gives the forms of a page their tokens, in what was printed and not sent yet: `token` writes that of a form by its
-    /// number. With `more` the page goes on.
-    pub(crate) fn add_tokens(&mut self, limit: usize, more: bool, token: impl FnMut(u32, &mut String)) {
+    /// number; `action` is for those that post to the address of their page. With `more` the page goes on.
+    pub(crate) fn add_tokens(
+        &mut self,
+        limit: usize,
+        more: bool,
+        action: &str,
+        token: impl FnMut(u32, &mut String),
+    ) {
         let rare = self.rare.as_deref();
         if self.status.is_redirection() || rare.is_some_and(|rare| !rare.is_html()) {
             return;
         }
         let mut forms = self.rare.as_mut().and_then(|rare| rare.forms.take()).unwrap_or_default();
-        forms.add(&mut self.out, limit, token);
+        forms.add(&mut self.out, limit, action, token);
         if more {
             self.rare().forms = Some(forms);
         }
@@ -338,7 +345,7 @@ impl Reply {
         }
         if let Some(introduction) = self.introduction.take() {
             headers.append(header::SET_COOKIE, introduction);
-            forbid_keeping(headers);
+            leading::keep_private(headers);
         }
         #[cfg(feature = "compression")]
         if kept.sensitive {
@@ -376,7 +383,7 @@ impl Reply {
 
     /// Fills an empty map with the header fields, all but what depends on the body and what tells a new id.
     fn fill(&self, headers: &mut HeaderMap) {
-        let secret = self.sensitive || self.returned || self.introduction.is_some();
+        let secret = self.sensitive || self.returned;
         headers.append(header::CONTENT_TYPE, HTML);
         headers.append(header::CACHE_CONTROL, if secret { NO_STORE } else { PRIVATE });
         headers.append(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
@@ -384,6 +391,8 @@ impl Reply {
             rare.fill(headers);
             if secret {
                 forbid_keeping(headers);
+            } else if self.introduction.is_some() {
+                leading::keep_private(headers);
             }
         }
         if self.returned {
@@ -457,7 +466,7 @@ impl From<Bytes> for Box<Raw> {
 }
 
 /// A response that can be given again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Kept {
     status: StatusCode,
     headers: HeaderMap,

@@ -5,12 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use super::at_address::{Wanted, wanted};
 use super::{Request, parts};
 use crate::error::Error;
 use crate::hit::{Hit, Site};
 use crate::journal::rebuilding::Replayed;
 use crate::journal::{Taken, inside};
 use crate::page::Notice;
+use crate::reply::Kept;
 use crate::session::queue::Asked;
 use crate::session::{Session, Talk, Way};
 use crate::step::{Answered, HERE, OldPages, Token};
@@ -221,19 +223,18 @@ impl<'a> Next<'a> {
     ) -> Poll<Option<&'a mut Request>> {
         let session = self.asking.session().clone();
         match answer.map_or_else(|| on_printed(&session, &hit, standing), Verdict::Take) {
+            Verdict::Aside(kept) => return Poll::Ready(self.asking.answer_aside(hit, kept)),
             Verdict::Take(answer) => return Poll::Ready(Some(self.asking.take(hit, answer))),
             Verdict::Repeat => self.repeat(hit),
             Verdict::Old(token, answer) => {
                 match session.turn_to(hit, token.step, session.policy_of(&token), answer) {
                     Ok(()) => return Poll::Pending,
-                    Err(hit) if answer == standing.applied => self.repeat(hit),
-                    Err(hit) => self.notify(hit, Notice::OutdatedPrinted, None),
+                    Err(hit) if answer.is_some() && answer == standing.applied => self.repeat(hit),
+                    Err(hit) if answer.is_some() => self.notify(hit, standing, Notice::OutdatedPrinted),
+                    Err(hit) => self.notify(hit, standing, Notice::NotKept),
                 }
             }
-            Verdict::Notice(notice) => {
-                let onward = (notice == Notice::FromElsewhere).then(|| hit.own_link());
-                self.notify(hit, notice, onward.as_deref());
-            }
+            Verdict::Notice(notice) => self.notify(hit, standing, notice),
         }
         Poll::Ready(None)
     }
@@ -244,9 +245,17 @@ impl<'a> Next<'a> {
         session.core.repeat(session, hit);
     }
 
-    fn notify(&mut self, mut hit: Box<Hit>, notice: Notice, onward: Option<&str>) {
-        self.asking.session().core.notify(&mut hit, notice, onward);
-        self.asking.answer(hit);
+    fn notify(&mut self, mut hit: Box<Hit>, standing: &Standing, notice: Notice) {
+        let onward = match notice {
+            Notice::FromElsewhere => Some(hit.own_link()),
+            Notice::NotKept => Some(hit.own_link_to(HERE)),
+            _ => None,
+        };
+        self.asking.session().core.notify(&mut hit, notice, onward.as_deref());
+        match notice {
+            Notice::OutdatedPrinted => self.asking.answer_here(hit, standing.step, Some(notice)),
+            _ => self.asking.answer(hit),
+        }
     }
 }
 
@@ -256,16 +265,19 @@ enum Verdict {
     Repeat,
     /// It is no answer to the current page.
     Old(Token, Answered),
+    /// It asks for a page that is not this one: see [`Wanted::Aside`].
+    Aside(Option<Arc<Kept>>),
     Notice(Notice),
 }
 
 fn on_printed(session: &Session, hit: &Hit, standing: &Standing) -> Verdict {
     // Whatever a link on another site says, the visitor did not say it.
-    let take = |answer| match hit.site() {
-        Site::Same => Verdict::Take(answer),
-        Site::Cross => Verdict::Notice(Notice::FromElsewhere),
-    };
+    let here = hit.site() == Site::Same;
+    let take = |answer| if here { Verdict::Take(answer) } else { Verdict::Notice(Notice::FromElsewhere) };
     let Some(wire) = hit.token() else { return take(Answered::NONE) };
+    if let Some(wanted) = wanted(session, Some(wire), standing.step) {
+        return at_address(session, hit, wanted);
+    }
     if wire == HERE {
         return Verdict::Repeat;
     }
@@ -281,10 +293,25 @@ fn on_printed(session: &Session, hit: &Hit, standing: &Standing) -> Verdict {
     }
     let current = token.is_printed() && token.step == standing.step;
     let known = current && standing.way == Way::Answered && session.was_answered(answer);
-    if (current && !known) || hit.site() == Site::Cross || session.policy_of(&token) == OldPages::Latest {
+    if (current && !known) || !here || session.policy_of(&token) == OldPages::Latest {
         return take(answer);
     }
     Verdict::Old(token, answer)
+}
+
+fn at_address(session: &Session, hit: &Hit, wanted: Wanted) -> Verdict {
+    match wanted {
+        Wanted::Here(None) if hit.told || session.core.kept.has(session.serial) => Verdict::Repeat,
+        // With a journal a page that is not kept any more can be made again.
+        Wanted::Here(None) => match hit.token().and_then(|wire| session.core.seal.open(session.serial, wire))
+        {
+            Some(token) if session.core.journal.is_some() => Verdict::Old(token, Answered::NONE),
+            _ => Verdict::Repeat,
+        },
+        Wanted::Here(Some(_)) => Verdict::Notice(Notice::OutdatedPrinted),
+        Wanted::Elsewhere(token) => Verdict::Old(token, Answered::NONE),
+        Wanted::Aside(kept) => Verdict::Aside(kept),
+    }
 }
 
 impl std::fmt::Debug for Next<'_> {

@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::StatusCode;
@@ -16,6 +17,7 @@ use maud::{Markup, Render, html};
 use serde::de::DeserializeOwned;
 
 use super::asking::{Asking, Standing};
+use super::at_address::{Wanted, wanted};
 use super::choices::{Callback, Callbacks, Choice, Choices};
 use super::in_hand::InHand;
 use super::{Request, params, parts};
@@ -25,7 +27,8 @@ use crate::journal::recording::Completed;
 use crate::journal::{Blob, Taken, Verb};
 use crate::mapper::Cut;
 use crate::page::Notice;
-use crate::reply::Preface;
+use crate::reply::{Kept, Preface};
+use crate::session::addressed::Page;
 use crate::session::{Session, Way};
 use crate::step::{Answered, HERE, LINK, OldPages, Token};
 
@@ -257,6 +260,8 @@ enum Verdict<T> {
     Redraw(Option<Notice>),
     /// It is no answer to this page.
     Old(Token, Answered),
+    /// It asks for a page that is not drawn: see [`Wanted::Aside`].
+    Aside(Option<Arc<Kept>>),
 }
 
 impl<T, F, K> Choose<'_, T, F, K>
@@ -287,7 +292,7 @@ where
         if journaled {
             session.complete_step(page.as_deref(), K::VERB, type_name::<T>(), place);
         }
-        page.map_or(Ok(()), |hit| session.send_page(hit, false))
+        page.map_or(Ok(()), |hit| session.send_step(hit, Page::Drawn))
     }
 
     /// Draws the page into the response in hand.
@@ -367,11 +372,12 @@ where
             }
             Verdict::Find(part, answer) => self.redraw(hit, standing, None, Some((part, answer)))?,
             Verdict::Redraw(notice) => self.redraw(hit, standing, notice, None)?,
+            Verdict::Aside(kept) => self.asking.answer_aside(hit, kept),
             Verdict::Old(token, answer) => {
                 let session = self.asking.session();
                 match session.turn_to(hit, token.step, session.policy_of(&token), answer) {
                     Ok(()) => return Ok(Poll::Pending),
-                    Err(hit) => self.redraw(hit, standing, Some(Notice::Outdated), None)?,
+                    Err(hit) => self.redraw(hit, standing, Some(Notice::of_old(answer)), None)?,
                 }
             }
         };
@@ -408,11 +414,13 @@ where
         if let Some(preface) = session.queue.lock().peek_extra().and_then(|extra| extra.preface.as_ref()) {
             hit.reply.begin(preface);
         }
-        if used.is_some() {
-            hit.reply.status = StatusCode::UNPROCESSABLE_ENTITY;
-        }
         hit.reply.out.push_str(&page);
-        self.asking.answer(hit);
+        if let Some((_, answer)) = used {
+            hit.reply.status = StatusCode::UNPROCESSABLE_ENTITY;
+            self.asking.answer_try(hit, standing.step, answer.number());
+        } else {
+            self.asking.answer_here(hit, standing.step, notice);
+        }
         Ok(None)
     }
 
@@ -448,10 +456,14 @@ where
 }
 
 fn verdict<T, K: Open<T>>(session: &Session, hit: &Hit, standing: &Standing) -> Verdict<T> {
-    if hit.site() == Site::Cross {
-        return Verdict::Redraw(None);
+    let wire = hit.token();
+    match wanted(session, wire, standing.step) {
+        None => {}
+        Some(Wanted::Here(notice)) => return Verdict::Redraw(notice),
+        Some(Wanted::Elsewhere(token)) => return Verdict::Old(token, Answered::NONE),
+        Some(Wanted::Aside(kept)) => return Verdict::Aside(kept),
     }
-    let Some(wire) = hit.token() else { return Verdict::Redraw(None) };
+    let Some(wire) = wire.filter(|_| hit.site() == Site::Same) else { return Verdict::Redraw(None) };
     let seal = &session.core.seal;
     let Some(token) = seal.open(session.serial, wire) else {
         return Verdict::Redraw((wire != HERE).then_some(Notice::Outdated));

@@ -5,6 +5,7 @@
 //! [`ask`](Request::ask) and what is built on them) complete the response; all else adds to it.
 
 mod asking;
+mod at_address;
 mod choices;
 mod choose;
 #[cfg(feature = "cookies")]
@@ -55,6 +56,7 @@ use crate::hit::{Hit, Via};
 use crate::journal::recording::Completed;
 use crate::journal::{Taken, Verb};
 use crate::reply::Back;
+use crate::session::addressed::Page;
 use crate::session::queue::State;
 use crate::session::{self, Session, Talk, Way};
 use crate::step::{Answered, OldPages};
@@ -212,6 +214,7 @@ impl Request {
     ///
     /// What is final stands before it: the payment, the submitted exam. [`rotate_id`](Self::rotate_id) does it too.
     pub fn commit(&mut self) -> &mut Self {
+        self.session.core.kept.remove_try(self.session.serial);
         self.session.commit();
         self
     }
@@ -256,7 +259,7 @@ impl Request {
         }
         let Some(mut hit) = hit else { return Ok(()) };
         printed::seal_forms(&self.session, &mut hit, false);
-        self.session.send_page(hit, applied.is_some())
+        self.session.send_step(hit, Page::Printed(applied.is_some()))
     }
 
     /// Completes the response where there is a journal: it leaves when the step is written.
@@ -271,7 +274,7 @@ impl Request {
         match (session.complete_step(hit.as_deref(), Verb::Next, "", place), hit) {
             (Completed::Now, Some(mut hit)) => {
                 printed::seal_forms(session, &mut hit, false);
-                session.send_page(hit, keep)
+                session.send_step(hit, Page::Printed(keep))
             }
             // The page that the visitor sees: it can be shown again.
             (Completed::Arrived, Some(mut hit)) => {

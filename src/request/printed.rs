@@ -1,5 +1,6 @@
 //! Pages that are printed: their forms get tokens by themselves, so that a repeat of what they send is known as one.
 
+use crate::address::action;
 use crate::hit::Hit;
 use crate::session::{Session, Way};
 
@@ -23,5 +24,8 @@ fn seal(session: &Session, hit: &mut Hit, more: bool) {
         return;
     }
     let place = (session.serial, step, session.old_bits());
-    hit.reply.add_tokens(core.limits.page, more, |nth, token| core.seal.seal_form(place, nth, label, token));
+    // Where a parameter names the visitor it is the program that puts it into its forms.
+    let action = if core.flow(flow).in_url { String::new() } else { action(hit.query()) };
+    let seal = |nth, token: &mut String| core.seal.seal_form(place, nth, label, token);
+    hit.reply.add_tokens(core.limits.page, more, &action, seal);
 }

@@ -162,7 +162,12 @@ impl Request {
 
     /// The response holds a secret: nothing on the way keeps it (`no-store`).
     pub fn sensitive(&mut self) -> &mut Self {
-        self.reply(|hit| hit.reply.sensitive = true);
+        let mut state = self.session.queue.lock();
+        if let Some(hit) = &mut state.talk.current {
+            hit.reply.sensitive = true;
+            state.extra().private = true;
+        }
+        drop(state);
         self
     }
 

@@ -14,6 +14,7 @@ use crate::error::{BoxError, Chain, Error};
 use crate::hit::Hit;
 use crate::journal;
 use crate::log::Line;
+use crate::reply::Ready;
 
 /// How a session came to its end.
 pub(super) enum Ending {
@@ -58,20 +59,26 @@ impl Session {
     /// The function returned: its last page can be repeated for a while.
     fn lay_to_rest(self: &Arc<Self>, current: Option<Box<Hit>>) {
         let (applied, fleeting) = self.talk(|talk| (talk.applied, talk.way == Way::Fleeting));
-        let ready = current.map(|hit| {
+        let (mut ready, mut address) = (None, None);
+        if let Some(mut hit) = current {
+            self.withdraw_private(&mut hit);
             self.seal(&hit);
-            self.finish(hit, applied.is_some())
-        });
+            address = if hit.may_need_address() { self.address_of_step(&hit) } else { None };
+            ready = Some(self.finish(hit, applied.is_some() || address.is_some()));
+        }
+        let turns = self.tape(|tape| tape.turns()) == Some(true);
         if self.leaves_branch() {
             self.forget();
-            return self.release_last(ready);
+            return self.release_last(lead_on(ready, address.filter(|_| turns)));
         }
         // A tombstone stands before anyone can ask for it.
         self.queue.end();
+        self.core.kept.remove_try(self.serial);
         if fleeting || !self.core.table.linger(self, &self.core) {
             self.forget();
         }
-        self.end_tape(journal::Ending::Returned, ready);
+        let is_kept = self.core.kept.has(self.serial);
+        self.end_tape(journal::Ending::Returned, lead_on(ready, address.filter(|_| is_kept)));
     }
 
     /// The function failed: what that is to the visitor and to the log depends on the error.
@@ -88,7 +95,7 @@ impl Session {
         };
         let back = self.go_back(current.as_deref(), &Chain(error.as_ref()).to_string());
         self.queue.end();
-        self.core.kept.remove(self.serial);
+        self.core.kept.forget(self.serial);
         let ready = current.map(|hit| self.core.fail(hit, status, &message, id.as_deref(), back));
         if back {
             // Who looks for it meanwhile finds it there, or what is about to be written.
@@ -126,11 +133,19 @@ impl Session {
         id
     }
 
+    /// Browsers that keep a page in memory although nobody may store it let go of it when a cookie of the site changes:
+    /// what was private is not to be gone back to.
+    fn withdraw_private(&self, hit: &mut Hit) {
+        if self.queue.lock().peek_extra().is_some_and(|extra| extra.private) {
+            self.core.tell_again(self, hit);
+        }
+    }
+
     /// Removes what the server holds of the session.
     fn forget(self: &Arc<Self>) {
         self.queue.end();
         self.core.table.remove(self);
-        self.core.kept.remove(self.serial);
+        self.core.kept.forget(self.serial);
     }
 
     /// Hits that a closed queue held go back to the mapper.
@@ -141,6 +156,14 @@ impl Session {
             let core = self.core.clone();
             self.core.runtime.spawn(async move { core.map(hit) });
         }
+    }
+}
+
+/// The last page, at its address if it has one.
+fn lead_on(ready: Option<Ready>, address: Option<String>) -> Option<Ready> {
+    match (ready, address) {
+        (Some(ready), Some(address)) => Some(ready.lead_to(&address)),
+        (ready, _) => ready,
     }
 }
 

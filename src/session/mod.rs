@@ -3,6 +3,7 @@
 //! A session is `Arc<Session>` in the [`table`]; its [`queue`] is the only way in, [`drive`] runs it. What the
 //! program holds ([`Request`](crate::Request)) and the runner share, the hit in hand, is the queue's talk.
 
+pub(crate) mod addressed;
 pub(crate) mod drive;
 mod end;
 pub(crate) mod kept;
@@ -38,7 +39,7 @@ impl Load for Parts {
     type Rare = Rare;
 
     fn is_spare(rare: &Rare) -> bool {
-        let Rare { preface, between, address, tape, shared, branches, old_pages } = rare;
+        let Rare { preface, between, address, tape, shared, branches, old_pages, private } = rare;
         preface.is_none()
             && between.is_empty()
             && address.is_none()
@@ -46,6 +47,7 @@ impl Load for Parts {
             && shared.is_empty()
             && branches.is_none()
             && old_pages.is_none()
+            && !private
     }
 
     fn defer(hit: &mut Box<Hit>) {
@@ -109,6 +111,8 @@ pub(crate) struct Rare {
     pub(crate) branches: Option<Box<Branches>>,
     /// What new answers to the page that is shown do once it is old.
     pub(crate) old_pages: Option<OldPages>,
+    /// It has shown what nobody may keep.
+    pub(crate) private: bool,
 }
 
 /// One running coroutine. About 140 bytes and its future while it waits.

@@ -170,6 +170,23 @@ async fn a_form_sent_again() {
 }
 
 #[tokio::test]
+async fn the_address_of_a_page_that_a_form_made() {
+    for row in columns(|| names) {
+        let mut browser = row.visit();
+        browser.get("/").await.fill("name", "Ada").submit().await.shows("Names: Ada.");
+        let ada = browser.url();
+        assert!(ada.contains("_t="), "{ada}");
+        browser.new_tab().get(&ada).await.shows("Names: Ada.").shows_not(OLDER);
+        browser.fill("name", "Ben").submit().await.reload().await.shows("Names: Ada, Ben.");
+        browser.get(&ada).await;
+        match row.column {
+            Column::None => browser.shows("Names: Ada, Ben.").shows("is not kept"),
+            _ => browser.shows("Names: Ada.").shows_not("is not kept"),
+        };
+    }
+}
+
+#[tokio::test]
 async fn two_tabs() {
     for row in columns(|| walk) {
         let mut one = row.visit();

@@ -2,6 +2,7 @@
 //!
 //! Tests of the contract are named by its line (`line_03_…`), those of its reliability by their number (`r11_…`).
 
+mod addresses;
 mod back;
 mod back_model;
 mod back_table;

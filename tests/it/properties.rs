@@ -41,7 +41,15 @@ async fn send(bare: &Bare, fields: [&[u8]; 4]) -> Option<Seen> {
         .header("cookie", http::HeaderValue::from_bytes(cookie).ok()?)
         .header("content-type", "application/x-www-form-urlencoded")
         .body(body.to_vec().into());
-    Some(bare.ask(request.ok()?).await)
+    let seen = bare.ask(request.ok()?).await;
+    if seen.status != 303 {
+        return Some(seen);
+    }
+    // Where browsers go then.
+    let address = [b"/", path, seen.header("location").as_bytes()].concat();
+    let request = http::Request::get(http::Uri::try_from(address).ok()?);
+    let request = request.header("cookie", http::HeaderValue::from_bytes(cookie).ok()?);
+    Some(bare.ask(request.body(bytes::Bytes::new()).ok()?).await)
 }
 
 /// A change of one byte: its place (as a fraction) and what it becomes.

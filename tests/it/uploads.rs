@@ -348,7 +348,9 @@ async fn progress_is_seen_by_the_visitor_alone_while_the_form_comes_in() {
     assert!(see(&ada, "/drawn").await.contains("on their way: 5000/None"));
     sender.send(large().slice(5_000..));
     drop(sender);
-    let page = answer.await.expect("an answer").into_body().collect().await.expect("a body").to_bytes();
-    assert!(String::from_utf8_lossy(&page).contains("Files 0, on their way: <"), "drawn again, not taken");
+    let answer = answer.await.expect("an answer");
+    assert_eq!(answer.status(), 303, "drawn again, not taken");
+    let address = answer.headers()["location"].to_str().expect("text").to_owned();
+    assert!(see(&ada, &format!("/drawn{address}")).await.contains("Files 0, on their way: <"));
     assert!(see(&ada, "/drawn").await.contains("on their way: <"), "it has come");
 }

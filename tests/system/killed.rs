@@ -116,8 +116,17 @@ impl Visit {
     async fn submit(&mut self, fields: &str) -> &Visit {
         let path = self.path.clone();
         let reply = self.send("POST", &path, &self.form(fields)).await.reply().await;
+        let reply = self.at_its_address(reply).await;
         self.look(reply, &path).await;
         self
+    }
+
+    /// The page that a form made, where that has an address.
+    async fn at_its_address(&self, reply: Reply) -> Reply {
+        match reply.field("location").filter(|address| address.starts_with('?')) {
+            Some(address) => self.send("GET", &format!("{}{address}", self.path), "").await.reply().await,
+            None => reply,
+        }
     }
 
     /// Presses the last button of the page; where that sends the browser, if it does.
@@ -125,6 +134,7 @@ impl Visit {
         let token = self.page.rsplit("name=\"_t\" value=\"").next().and_then(|rest| rest.split_once('"'));
         let (form, path) = (format!("_t={}", token.expect("there is a button").0), self.path.clone());
         let reply = self.send("POST", &path, &form).await.reply().await;
+        let reply = self.at_its_address(reply).await;
         let away = reply.field("location").map(str::to_owned);
         self.look(reply, &path).await;
         away

@@ -81,7 +81,7 @@ async fn r47_a_large_file_is_streamed_in_little_memory() {
         }
         client.send(end()).await;
         let reply = client.reply().await;
-        assert_eq!((reply.status, reply.is_last()), (200, false), "{reply:?}");
+        assert_eq!((reply.status, reply.is_last()), (303, false), "{reply:?}");
     }
     let grown = program.peak().saturating_sub(before);
     assert!(grown < 6 * 1024, "{grown} KiB more for 20 MiB, three times");
@@ -114,7 +114,7 @@ async fn r47_after_kill_9_the_next_start_removes_what_was_being_uploaded() {
     let client = &mut clients[0];
     client.send(vec![b'x'; MIB]).await;
     client.send(end()).await;
-    assert_eq!(client.reply().await.status, 200);
+    assert_eq!(client.reply().await.status, 303);
     living.signal("TERM");
     living.ended(Duration::from_secs(10));
     assert!(folder.paths().is_empty(), "nothing is left after a good end: {:?}", folder.paths());
@@ -143,7 +143,7 @@ async fn progress_is_seen_on_another_connection_while_the_form_comes_in() {
     assert!(watching.get_as(&cookie, "/").await.text().contains("Files: 0"), "the session is free");
     sending.send(vec![b'x'; MIB]).await;
     sending.send(end()).await;
-    assert_eq!(sending.reply().await.status, 200);
+    assert_eq!(sending.reply().await.status, 303);
     assert!(!progress(&mut watching, &cookie).await.text().contains("KiB"), "it has come");
 }
 

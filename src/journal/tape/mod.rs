@@ -110,6 +110,8 @@ pub(crate) struct Tape {
     pub(crate) at_verb: bool,
     /// It waited for something else: it cannot be rebuilt as it is now.
     pub(crate) strayed: bool,
+    /// The page that is shown was printed: nothing draws it again.
+    pub(crate) prints: bool,
     /// It was told to end.
     pub(crate) told: bool,
     /// Why it cannot be replayed.
@@ -313,7 +315,7 @@ impl Tape {
     /// A verb asks for a hit: the step is complete.
     pub(crate) fn ask(&mut self, verb: Verb, of: &str, place: Place) -> Result<(), Diverged> {
         let printed = self.printed.map_or(0, |printed| printed.finish().max(1));
-        self.under_way = true;
+        (self.under_way, self.prints) = (true, verb == Verb::Next);
         if !self.is_replaying() {
             let (of, place) = (of.into(), place.to_string().into());
             self.push(&Entry::Asked { verb, of, printed, place });

@@ -265,6 +265,8 @@ impl Tree {
         let given = self.answers_of(page).filter(|(_, step)| step.answer == answer && answer != 0).last();
         let sought = match given {
             Some((at, _)) => Sought::Repeat(at),
+            // Nobody answers the last page of what is over, but it may be asked for.
+            None if answer == 0 && self.steps[page].is_over() => Sought::Repeat(page),
             None if !self.steps[page].is_whole() => return Sought::Nowhere,
             None => Sought::New(page, self.answers_of(page).next().is_none()),
         };
@@ -275,12 +277,17 @@ impl Tree {
         }
     }
 
-    /// The step that ended the session, if it ended as programs do and this was the answer that led there.
-    pub(crate) fn last_words(&self, answer: u64) -> Option<usize> {
-        let here = self.here.filter(|here| answer != 0 && self.steps[*here].answer == answer)?;
+    /// The step that ended the session, if it ended as programs do.
+    pub(crate) fn last_words(&self) -> Option<usize> {
+        let here = self.here?;
         let returned =
             matches!(self.steps[here].entries.last(), Some((_, Entry::End { how: Ending::Returned })));
         (returned && self.is_playable(here)).then_some(here)
+    }
+
+    /// The answer that led to a step.
+    pub(crate) fn answer(&self, step: usize) -> u64 {
+        self.steps[step].answer
     }
 
     /// The number of a step.

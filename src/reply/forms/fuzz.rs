@@ -30,7 +30,7 @@ fn add<'p>(pieces: impl IntoIterator<Item = &'p str>) -> (String, u32) {
     let (mut forms, mut page) = (Forms::default(), String::new());
     for piece in pieces {
         let mut piece = piece.to_owned();
-        forms.add(&mut piece, usize::MAX, |nth, token| token.push_str(&nth.to_string()));
+        forms.add(&mut piece, usize::MAX, "", |nth, token| token.push_str(&nth.to_string()));
         page.push_str(&piece);
     }
     (page, forms.count)

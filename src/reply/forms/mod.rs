@@ -1,5 +1,8 @@
 //! Forms on a page that is printed: each gets a hidden field with its token, as its first.
 //!
+//! One that posts to the very address of its page gets another address, too: browsers let go of what they have kept of an
+//! address when something is posted there (RFC 9111, 4.4), and Back would ask for the page again.
+//!
 //! What is a form is decided by [`Scanner`], which reads HTML as browsers do. This knows no tokens: it is told how to
 //! write one.
 
@@ -39,29 +42,50 @@ impl Forms {
     }
 
     /// Gives the forms of `text`, which follows what was given before, their tokens: `token` writes that of a form by its
-    /// number on the page. The text gets no longer than `limit` by it; forms beyond have none.
-    pub(crate) fn add(&mut self, text: &mut String, limit: usize, mut token: impl FnMut(u32, &mut String)) {
+    /// number on the page. Those that post to the address of their page get the attribute `action`. The text gets no
+    /// longer than `limit` by it; forms beyond have neither.
+    pub(crate) fn add(
+        &mut self,
+        text: &mut String,
+        limit: usize,
+        action: &str,
+        token: impl FnMut(u32, &mut String),
+    ) {
         let mut places = Vec::new();
-        self.scanner.read(text.as_bytes(), |at| places.push(at));
-        if places.is_empty() {
-            return;
+        self.scanner.read(text.as_bytes(), |at, posts| places.push((at, posts)));
+        if !places.is_empty() {
+            *text = self.given(text, &places, limit, action, token);
         }
+    }
+
+    fn given(
+        &mut self,
+        text: &str,
+        places: &[(usize, bool)],
+        limit: usize,
+        action: &str,
+        mut token: impl FnMut(u32, &mut String),
+    ) -> String {
         let mut given = String::with_capacity(text.len() + places.len() * 2 * BEFORE.len());
         let mut done = 0;
-        for at in places {
-            given.push_str(&text[done..at]);
-            done = at;
+        for &(at, posts) in places {
+            // A tag ends with `>`.
+            given.push_str(&text[done..at - 1]);
+            done = at - 1;
             let before = given.len();
+            given.push_str(if posts { action } else { "" });
+            given.push('>');
             given.push_str(BEFORE);
             token(self.count, &mut given);
             given.push_str(AFTER);
-            if given.len() + text.len() - done > limit {
+            if given.len() + text.len() - at > limit {
                 given.truncate(before);
                 break;
             }
+            done = at;
             self.count += 1;
         }
         given.push_str(&text[done..]);
-        *text = given;
+        given
     }
 }

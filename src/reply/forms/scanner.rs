@@ -48,8 +48,9 @@ enum State {
 }
 
 impl Scanner {
-    /// Reads on. `found` is told where forms begin: at which byte, just behind their tags.
-    pub(crate) fn read(&mut self, text: &[u8], mut found: impl FnMut(usize)) {
+    /// Reads on. `found` is told where forms begin: at which byte, just behind their tags; and whether they post to the address
+    /// of their page.
+    pub(crate) fn read(&mut self, text: &[u8], mut found: impl FnMut(usize, bool)) {
         let mut at = 0;
         while let Some(&byte) = text.get(at) {
             // In `noscript` each letter is looked at.
@@ -60,7 +61,7 @@ impl Scanner {
             let (read, form) = self.advance(byte, &text[at..end]);
             at += read;
             if form {
-                found(at);
+                found(at, self.tag.posts_to_its_page());
             }
         }
     }

@@ -192,6 +192,13 @@ impl Tag {
             && !may_be(self.enctype, b"text/plain")
     }
 
+    /// Whether what the form sends comes to the very address of its page, and an attribute that is put before the tag's end
+    /// would say otherwise.
+    pub(super) fn posts_to_its_page(&self) -> bool {
+        let posts = self.method.is_some_and(|method| method.is(b"post") && !method.hides);
+        posts && self.action.is_none() && self.at != At::BeforeValue
+    }
+
     /// Whether it makes all forms of the page lead to another origin.
     pub(super) fn leads_elsewhere(&self) -> bool {
         self.href == Some(Leads::Elsewhere)

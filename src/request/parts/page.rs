@@ -7,6 +7,7 @@ use http::StatusCode;
 use maud::Markup;
 
 use super::super::asking::Standing;
+use super::super::at_address::{Wanted, wanted};
 use super::super::in_hand::InHand;
 use super::layout::{Layout, Refused};
 use super::scope::{Drawing, Given, Outcome, Scope, here};
@@ -15,8 +16,9 @@ use crate::error::BoxError;
 use crate::hit::{Hit, Site};
 use crate::journal::Verb;
 use crate::page::Notice;
-use crate::reply::Preface;
+use crate::reply::{Kept, Preface};
 use crate::session::Way;
+use crate::session::addressed::Page;
 use crate::step::{Answered, HERE, Token};
 
 /// What a hit means to the page.
@@ -26,6 +28,8 @@ enum Verdict {
     Redraw(Option<Notice>),
     /// It is no answer to this page.
     Old(Token, Answered),
+    /// It asks for a page that is not drawn: see [`Wanted::Aside`].
+    Aside(Option<Arc<Kept>>),
 }
 
 type Whose = Result<(usize, Token), Option<Notice>>;
@@ -66,7 +70,7 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
         };
         let page = session.within_limits(page)?;
         session.complete_step(page.as_deref(), Verb::Parts, of, place);
-        page.map_or(Ok(()), |hit| session.send_page(hit, false))?;
+        page.map_or(Ok(()), |hit| session.send_step(hit, Page::Drawn))?;
         Ok(())
     }
 
@@ -135,7 +139,11 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
             self.asking.answer(hit);
             return Ok(Poll::Ready(false));
         }
-        let Poll::Ready((mut hit, whose)) = self.whose(hit, standing) else { return Ok(Poll::Pending) };
+        let (mut hit, whose) = match self.whose(hit, standing) {
+            Poll::Ready(Some(whose)) => whose,
+            Poll::Ready(None) => return Ok(Poll::Ready(false)),
+            Poll::Pending => return Ok(Poll::Pending),
+        };
         self.begin_response(&mut hit);
         let (hit, notice, wrong) = match whose {
             Ok((at, token)) => match self.deliver(at, Given::Hit(hit, token), cx)? {
@@ -149,28 +157,35 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
         Ok(Poll::Ready(false))
     }
 
-    /// The part that a hit may be of, or what is to be said. Pending: it belongs to another page.
-    fn whose(&self, hit: Box<Hit>, standing: &Standing) -> Poll<(Box<Hit>, Whose)> {
+    /// The part that a hit may be of, or what is to be said; `None`: it was answered. Pending: it belongs to another page.
+    fn whose(&mut self, hit: Box<Hit>, standing: &Standing) -> Poll<Option<(Box<Hit>, Whose)>> {
         let whose = match self.verdict(&hit, standing) {
             Verdict::For(at, token) => Ok((at, token)),
             Verdict::Redraw(notice) => Err(notice),
+            Verdict::Aside(kept) => {
+                return Poll::Ready(self.asking.answer_aside(hit, kept));
+            }
             Verdict::Old(token, answer) => {
                 let session = self.session();
                 return match session.turn_to(hit, token.step, session.policy_of(&token), answer) {
                     Ok(()) => Poll::Pending,
-                    Err(hit) => Poll::Ready((hit, Err(Some(Notice::Outdated)))),
+                    Err(hit) => Poll::Ready(Some((hit, Err(Some(Notice::of_old(answer)))))),
                 };
             }
         };
-        Poll::Ready((hit, whose))
+        Poll::Ready(Some((hit, whose)))
     }
 
     fn verdict(&self, hit: &Hit, standing: &Standing) -> Verdict {
         let (session, none) = (self.session(), Verdict::Redraw(None));
-        if hit.site() == Site::Cross {
-            return none;
+        let wire = hit.token();
+        match wanted(session, wire, standing.step) {
+            None => {}
+            Some(Wanted::Here(notice)) => return Verdict::Redraw(notice),
+            Some(Wanted::Elsewhere(token)) => return Verdict::Old(token, Answered::NONE),
+            Some(Wanted::Aside(kept)) => return Verdict::Aside(kept),
         }
-        let Some(wire) = hit.token() else { return none };
+        let Some(wire) = wire.filter(|_| hit.site() == Site::Same) else { return none };
         let seal = &session.core.seal;
         let Some(token) = seal.open(session.serial, wire) else {
             return Verdict::Redraw((wire != HERE).then_some(Notice::Outdated));
@@ -204,11 +219,14 @@ impl<T, F: Fn(&Slots<'_>) -> Markup> Layout<'_, T, F> {
         let drawing = Drawing { step, cut: hand.hit().cut.clone() };
         let page = self.draw(drawing, notice, wrong, cx)?;
         let mut hit = hand.release();
+        hit.reply.out.push_str(&page);
         if is_wrong {
             hit.reply.status = StatusCode::UNPROCESSABLE_ENTITY;
+            let tried = session.core.seal.answer_of(session.serial, &hit).unwrap_or(Answered::NONE);
+            self.asking.answer_try(hit, step, tried.number());
+        } else {
+            self.asking.answer_here(hit, step, notice);
         }
-        hit.reply.out.push_str(&page);
-        self.asking.answer(hit);
         Ok(())
     }
 

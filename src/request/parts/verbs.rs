@@ -11,6 +11,7 @@ use super::super::choices::Choices;
 use super::super::choose::{Choose, Open, to_write};
 use super::super::in_hand::InHand;
 use super::scope::{Drawing, Given, Outcome, Scope};
+use crate::address::action;
 use crate::error::Error;
 use crate::hit::Hit;
 use crate::journal::Verb;
@@ -45,7 +46,9 @@ fn printed(asking: &Asking<'_>, scope: &Scope, drawing: &Drawing) -> Outcome {
     let session = asking.session();
     let (core, old, mut failed) = (&session.core, session.old_bits(), None);
     let mut page = scope.with_printed("");
-    Forms::default().add(&mut page, core.limits.page, |nth, token| {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let action = action(&query.extend_pairs(drawing.cut.params()).finish());
+    Forms::default().add(&mut page, core.limits.page, &action, |nth, token| {
         let (serial, step, part) = (session.serial, drawing.step, (nth + 1) | old);
         let place = Place { serial, step, part, scope: scope.id() };
         failed = core.seal.seal(place, &(), core.limits.token, token).err();

@@ -39,6 +39,14 @@ impl Expected {
                 expected
             }
             Shown::Outdated => page(200, OLDER),
+            Shown::NotKept { session, node } => {
+                let mut expected = match model.node(session, node).kind {
+                    Kind::Slip => page(200, ""),
+                    _ => Expected::of(model, Shown::Page { session, node, notice: false, wrong: false }),
+                };
+                expected.shows.push("is not kept".to_owned());
+                expected
+            }
             Shown::Expired => page(410, "expired"),
             Shown::Committed => page(410, "going back does not change it"),
             Shown::Failed => page(500, "Something went wrong"),

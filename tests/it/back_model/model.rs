@@ -31,6 +31,13 @@ pub enum Asked {
         page: usize,
         answer: Answer,
     },
+    /// The page that a form has made, by its address.
+    Address {
+        session: usize,
+        node: usize,
+        notice: bool,
+        tried: Option<&'static str>,
+    },
 }
 
 /// What comes of it.
@@ -45,6 +52,11 @@ pub enum Shown {
     },
     /// A page of its own: the answer came from an older one.
     Outdated,
+    /// The page that was asked for is none any more: the current one, unless that was printed.
+    NotKept {
+        session: usize,
+        node: usize,
+    },
     Expired,
     Committed,
     Failed,
@@ -100,11 +112,13 @@ pub struct Model {
     pub lines: Vec<Line>,
     /// How often something was paid.
     pub till: u32,
+    /// What was filled in wrongly the last time, and where.
+    tried: Option<(usize, &'static str)>,
 }
 
 impl Model {
     pub fn new(policy: OldPages, checkpoints: bool) -> Model {
-        Model { policy, checkpoints, lines: vec![Line::new()], till: 0 }
+        Model { policy, checkpoints, lines: vec![Line::new()], till: 0, tried: None }
     }
 
     pub fn node(&self, session: usize, node: usize) -> &Node {
@@ -126,6 +140,13 @@ impl Model {
                 self.page(0)
             }
             Asked::Plain => self.plain(),
+            Asked::Address { session: of, node, .. }
+                if *of != session || (over && *node != self.line().here) =>
+            {
+                Shown::Expired
+            }
+            Asked::Address { node, .. } if over => self.page(*node),
+            Asked::Address { node, notice, tried, .. } => self.address(*node, *notice, *tried),
             Asked::Here if over => Shown::Expired,
             Asked::Here => self.page(self.line().here),
             Asked::Answer { session: of, page, answer } if over => {
@@ -138,6 +159,11 @@ impl Model {
             Asked::Answer { session: of, .. } if *of != session => self.outdated(),
             Asked::Answer { page, answer, .. } => self.answer(*page, answer),
         }
+    }
+
+    /// Where the session is.
+    pub fn here(&self) -> (usize, usize) {
+        (self.lines.len() - 1, self.line().here)
     }
 
     fn line(&self) -> &Line {
@@ -161,6 +187,26 @@ impl Model {
         let trail = format!("{}sl", self.line().nodes[here].trail);
         let node = self.line().next(here, None, Kind::Choose, trail);
         self.arrive(node)
+    }
+
+    /// The session leaves memory.
+    pub fn forget_tries(&mut self) {
+        self.tried = None;
+    }
+
+    fn address(&self, node: usize, notice: bool, tried: Option<&'static str>) -> Shown {
+        let (session, line) = (self.lines.len() - 1, self.line());
+        if tried.is_some_and(|word| self.tried == Some((node, word))) {
+            return Shown::Page { session, node, notice: false, wrong: true };
+        }
+        if line.nodes[node].cut {
+            return Shown::NotKept { session, node: line.here };
+        }
+        match line.nodes[node].kind {
+            _ if !line.is_after_commit(node) && node != line.here => Shown::Committed,
+            Kind::Slip if notice => Shown::Outdated,
+            _ => Shown::Page { session, node, notice, wrong: false },
+        }
     }
 
     fn outdated(&self) -> Shown {
@@ -192,7 +238,10 @@ impl Model {
         if old && self.policy == OldPages::Refuse {
             return self.outdated();
         }
-        if answer.is_wrong() {
+        if let Answer::Word(word) = answer
+            && answer.is_wrong()
+        {
+            self.tried = Some((page, *word));
             let session = self.lines.len() - 1;
             return Shown::Page { session, node: page, notice: false, wrong: true };
         }
@@ -217,7 +266,11 @@ impl Model {
                 Op::Slip => next(Kind::Slip, trail),
                 Op::End => next(Kind::End, trail),
                 Op::Luck => Node { luck: line.nodes.len(), ..on("lu") },
-                Op::Seal => Node { commit: true, ..on("se") },
+                Op::Seal => {
+                    let node = Node { commit: true, ..on("se") };
+                    self.forget_tries();
+                    node
+                }
                 Op::Share => {
                     self.line_mut().basket.push_str(&format!("{},", trail.len()));
                     self.line().next(page, Some(answer.clone()), Kind::Choose, trail + "sh")
@@ -226,11 +279,15 @@ impl Model {
                     let node = on(&op.link()[..2]);
                     self.pay(node, usize::from(*op == Op::Tip))
                 }
-                Op::Fail => return Shown::Failed,
+                Op::Fail => {
+                    self.forget_tries();
+                    return Shown::Failed;
+                }
                 Op::FailLate => {
                     // What was paid stays paid; nothing else of it was.
                     let node = on("");
                     self.pay(node, 0);
+                    self.forget_tries();
                     return Shown::Failed;
                 }
             },
@@ -256,6 +313,8 @@ impl Model {
         let at = line.nodes.len() - 1;
         line.here = at;
         if ends {
+            self.tried = None;
+            let line = self.line_mut();
             match line.open_end() {
                 Some(other) => line.here = other,
                 None => line.over = true,

@@ -207,9 +207,16 @@ impl Visitor<'_> {
 
     /// What can be done on the page of this tab.
     fn offers(&mut self) -> Vec<Offer> {
-        let Some(visit) = self.tab().visit() else { return Vec::new() };
+        let Some(shown) = self.tab().visit().map(|visit| visit.shown) else { return Vec::new() };
+        let shown = match shown {
+            // It stands on the current page.
+            Shown::NotKept { session, node } if self.model.node(session, node).kind != Kind::Slip => {
+                Shown::Page { session, node, notice: false, wrong: false }
+            }
+            shown => shown,
+        };
         let answer = |session, page, answer| Asked::Answer { session, page, answer };
-        match visit.shown {
+        match shown {
             Shown::Page { session, node, .. } => match self.model.node(session, node).kind {
                 Kind::Choose => {
                     let link = |op: &Op| Offer::Link(op.link(), answer(session, node, Answer::Link(*op)));
@@ -222,6 +229,7 @@ impl Visitor<'_> {
                 Kind::Slip => vec![Offer::Link("on", Asked::Plain)],
                 Kind::End => Vec::new(),
             },
+            Shown::NotKept { .. } => vec![Offer::Link("Go on", Asked::Here)],
             Shown::Outdated => Vec::new(),
             Shown::Expired => vec![Offer::Link("Start again", Asked::Plain)],
             Shown::Committed => vec![Offer::Link("Go on", Asked::Here)],
@@ -257,6 +265,7 @@ impl Visitor<'_> {
     async fn arrive(&mut self, asked: Asked, before: &str, posted: bool) {
         let sessions = self.model.lines.len();
         let shown = self.model.hit(&asked);
+        let asked = if posted { self.address_of(asked, shown) } else { asked };
         let visit = Visit { asked, shown, posted };
         let tab = self.tab();
         let url = tab.browser.url();
@@ -275,7 +284,27 @@ impl Visitor<'_> {
         }
     }
 
+    /// What asks for the page again that a form has made.
+    fn address_of(&self, asked: Asked, shown: Shown) -> Asked {
+        let Asked::Answer { session, page, answer } = asked else { return asked };
+        match (shown, answer) {
+            (Shown::Page { session, node, wrong: true, .. }, Answer::Word(word)) => {
+                Asked::Address { session, node, notice: false, tried: Some(word) }
+            }
+            (Shown::Page { session, node, notice, .. }, _) => {
+                Asked::Address { session, node, notice, tried: None }
+            }
+            (Shown::Outdated, _) => {
+                let (session, node) = self.model.here();
+                Asked::Address { session, node, notice: true, tried: None }
+            }
+            (Shown::Committed, _) => Asked::Address { session, node: page, notice: false, tried: None },
+            (_, answer) => Asked::Answer { session, page, answer },
+        }
+    }
+
     async fn park(&mut self) {
+        self.model.forget_tries();
         self.say(format!("tab{}.wait(Duration::from_secs(15)).await;", self.here));
         self.tab().browser.wait(PARK + PARK / 2).await;
     }
@@ -392,7 +421,8 @@ impl Visitor<'_> {
     }
 
     async fn restore(&mut self) {
-        let Some(visit) = self.tab().visit().filter(|visit| !visit.posted).cloned() else { return };
+        let has_address = |visit: &&Visit| !visit.posted || matches!(visit.asked, Asked::Address { .. });
+        let Some(visit) = self.tab().visit().filter(has_address).cloned() else { return };
         let (from, url) = (self.here, self.tab().browser.url());
         let (new, named) = self.new_tab();
         self.say(format!("let url = tab{from}.url();"));
@@ -416,6 +446,7 @@ impl Visitor<'_> {
     }
 
     async fn restart(&mut self) {
+        self.model.forget_tries();
         self.say(format!("tab{}.restart(server());", self.here));
         if let Store::Disk(_) = self.store {
             // A browser always has a server: one without a journal lets go of the other.

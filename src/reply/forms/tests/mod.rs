@@ -9,10 +9,15 @@ use super::*;
 
 /// What a page comes to that is printed in these pieces; the token of a form is its number.
 fn given<'t>(pieces: impl IntoIterator<Item = &'t str>) -> String {
+    given_with("", pieces)
+}
+
+/// The same, where forms that post to the address of their page get this attribute.
+fn given_with<'t>(action: &str, pieces: impl IntoIterator<Item = &'t str>) -> String {
     let (mut forms, mut page) = (Forms::default(), String::new());
     for piece in pieces {
         let mut piece = piece.to_owned();
-        forms.add(&mut piece, usize::MAX, |nth, token| token.push_str(&nth.to_string()));
+        forms.add(&mut piece, usize::MAX, action, |nth, token| token.push_str(&nth.to_string()));
         page.push_str(&piece);
     }
     page
@@ -187,11 +192,56 @@ fn drawings_and_lists_have_no_forms() {
     ]);
 }
 
+const ACTION: &str = " action=\"?_t=here\"";
+
+#[test]
+fn forms_that_post_to_the_address_of_their_page_get_another_one() {
+    let get_one = |tag: &str| {
+        let given = given_with(ACTION, [tag]);
+        assert_eq!(given.replacen(&field(0), "", 1).replacen(ACTION, "", 1), tag, "{given}");
+        given.contains(ACTION)
+    };
+    for tag in [
+        "<form method=post>",
+        "<FORM METHOD='POST' class=a>",
+        "<form method=post x>",
+        "<form method=post x=y>",
+        "<form method=post />",
+        "<form method=\"post\"title='>'>",
+    ] {
+        assert!(get_one(tag), "{tag}");
+    }
+    for tag in [
+        "<form>",
+        "<form method=get>",
+        "<form method=post action>",
+        "<form method=post action=''>",
+        "<form action=/x method=post>",
+        "<form method='&#112;ost'>",
+        "<form method=posts>",
+        "<form method=post/>",
+        // What is put before this end is the value.
+        "<form method=post x=>",
+        "<form method=post x= >",
+    ] {
+        assert!(!get_one(tag), "{tag}");
+    }
+}
+
+#[test]
+fn a_page_is_no_longer_by_addresses_than_a_page_may_be() {
+    let mut page = "<form method=post>".repeat(100);
+    let limit = page.len() + 10 * (field(0).len() + ACTION.len());
+    Forms::default().add(&mut page, limit, ACTION, |_, token| token.push('t'));
+    assert_eq!((page.matches(BEFORE).count(), page.matches(ACTION).count()), (10, 10));
+    assert!(page.len() <= limit && page.ends_with("<form method=post>"));
+}
+
 #[test]
 fn a_page_is_no_longer_by_tokens_than_a_page_may_be() {
     let mut page = "<form>".repeat(100);
     let limit = page.len() + 10 * field(0).len();
-    Forms::default().add(&mut page, limit, |_, token| token.push('t'));
+    Forms::default().add(&mut page, limit, "", |_, token| token.push('t'));
     assert_eq!((page.matches(BEFORE).count(), page.matches("<form>").count()), (10, 100));
     assert!(page.len() <= limit);
 }
@@ -334,6 +384,12 @@ proptest! {
             given = given.replacen(&field(nth as u32), "", 1);
         }
         prop_assert_eq!(given, page);
+    }
+
+    #[test]
+    fn addresses_are_all_else_that_is_added(page in pages(all())) {
+        let with = given_with(ACTION, [&*page]);
+        prop_assert_eq!(with.replace(ACTION, ""), given([&*page]).replace(ACTION, ""));
     }
 
     #[test]
