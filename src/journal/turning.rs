@@ -388,6 +388,11 @@ impl Session {
 }
 
 impl Branches {
+    /// The answer to the page that was looked for was taken: that page is not where the session is any more.
+    pub(crate) fn leave_page(&mut self) {
+        self.made = None;
+    }
+
     /// The session stays where it was brought. Gives back the branch that it has left.
     fn arrive(&mut self) -> Option<Branch> {
         (self.seeks, self.made, self.shared) = (false, None, None);

@@ -313,6 +313,9 @@ impl Request {
 fn put_behind(state: &mut State<session::Parts>, hit: &mut Hit, in_part: bool) {
     if let Some(extra) = state.peek_extra() {
         extra.old_pages = None;
+        if let Some(branches) = &mut extra.branches {
+            branches.leave_page();
+        }
         if !in_part {
             extra.preface = None;
             hit.reply.out = std::mem::take(&mut extra.between);

@@ -90,6 +90,24 @@ async fn line_11_a_double_click_on_a_printed_form_counts_once() {
 }
 
 #[tokio::test]
+async fn line_11_a_double_click_on_an_old_printed_page_gets_the_page_that_the_first_one_made() {
+    let (store, diary) = (Memory::new(), Diary::default());
+    let mut browser = Browser::of(journaled(adder, &store, &diary));
+    browser.get("/").await.fill("number", 5).submit().await.fill("number", 6).submit().await.shows("Sum 11");
+    browser.back().shows("Sum 5");
+    let clicks: Vec<_> = (0..3).map(|_| submit(&browser, 20)).collect();
+    let mut tabs: Vec<_> = clicks.iter().map(|_| browser.new_tab()).collect();
+    let [one, two, three] = &mut tabs[..] else { panic!("three tabs") };
+    let mut clicks = clicks.into_iter();
+    let mut click = || clicks.next().expect("one for each tab");
+    tokio::join!(one.send(click()), two.send(click()), three.send(click()));
+    for tab in &mut tabs {
+        let address = tab.status(303).header_value("location").expect("where the page is");
+        tab.get(&address).await.shows("Sum 25").shows_not("Sum 5");
+    }
+}
+
+#[tokio::test]
 async fn line_11_another_answer_to_an_old_printed_page_is_not_applied() {
     let (mut browser, diary) = with_diary(adder, |_| {});
     browser.get("/").await.fill("number", 5).submit().await.shows("Sum 5");
