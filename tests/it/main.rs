@@ -55,8 +55,12 @@ mod upload_limits;
 mod uploading;
 mod uploads;
 mod versions;
+mod walks;
 
 #[path = "../system/folder.rs"]
 mod folder;
 #[path = "../system/progress.rs"]
 mod progress;
+
+#[path = "../walks/mod.rs"]
+mod all_walks;

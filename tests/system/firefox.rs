@@ -154,6 +154,8 @@ impl Web for Firefox {
             ("GET", "window", Some(_), _) => "GetWindowHandles",
             ("GET", "window", None, _) => "GetWindowHandle",
             ("GET", "source", ..) => "GetPageSource",
+            ("DELETE", "cookie", ..) => "DeleteAllCookies",
+            ("DELETE", "window", ..) => "CloseWindow",
             ("POST", "element", None, _) => "FindElement",
             ("POST", "element", Some(id), Some(act)) => {
                 body["id"] = id.into();

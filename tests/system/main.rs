@@ -4,6 +4,8 @@
 
 #[cfg(feature = "sqlite")]
 mod back;
+#[cfg(feature = "sqlite")]
+mod back_matrix;
 mod browser;
 #[cfg(feature = "tls")]
 mod certified;
@@ -53,6 +55,10 @@ mod streaming;
 mod tls;
 mod uploads;
 mod web;
+
+#[cfg(feature = "sqlite")]
+#[path = "../walks/mod.rs"]
+mod walks;
 
 #[path = "../../examples/gallery/src/gallery/mod.rs"]
 mod gallery;
