@@ -338,7 +338,7 @@ impl Reply {
         }
         if let Some(introduction) = self.introduction.take() {
             headers.append(header::SET_COOKIE, introduction);
-            forbid_keeping(headers);
+            
         }
         #[cfg(feature = "compression")]
         if kept.sensitive {
@@ -376,7 +376,7 @@ impl Reply {
 
     /// Fills an empty map with the header fields, all but what depends on the body and what tells a new id.
     fn fill(&self, headers: &mut HeaderMap) {
-        let secret = self.sensitive || self.returned || self.introduction.is_some();
+        let secret = self.sensitive || self.returned;
         headers.append(header::CONTENT_TYPE, HTML);
         headers.append(header::CACHE_CONTROL, if secret { NO_STORE } else { PRIVATE });
         headers.append(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);

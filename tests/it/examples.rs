@@ -290,7 +290,7 @@ async fn wizard_applies_nothing_that_comes_from_an_older_page() {
         .submit()
         .await
         .shows("2. When");
-    browser.back().fill("name", "Grace").submit().await.shows("older page").shows("2. When");
+    browser.back().await.fill("name", "Grace").submit().await.shows("older page").shows("2. When");
     browser.submit().await.submit().await.shows("Ada (ada@example.org)");
 }
 
@@ -558,13 +558,13 @@ async fn tabs_draws_all_branches_and_marks_where_one_stands() {
     let mut one = Browser::journaled(tabs::tabs);
     one.get("/").await.shows("Page 1").shows("1 the door ← you are here");
     one.follow("left").await.follow("left").await.shows("1 the door 2 left 3 left ← you are here");
-    one.back().shows("2 left ← you are here");
+    one.back().await.shows("2 left ← you are here");
     let mut two = one.new_tab();
     two.get(&one.href("right"))
         .await
         .shows("Page 4")
         .shows("1 the door 2 left 3 left 4 right ← you are here");
-    one.forward().follow("straight on").await;
+    one.forward().await.follow("straight on").await;
     one.shows("1 the door 2 left 3 left 5 straight on ← you are here 4 right");
     two.shows_not("5 straight on");
     two.follow("Look again").await.shows("1 the door 2 left 3 left 5 straight on 4 right ← you are here");

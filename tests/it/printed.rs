@@ -41,7 +41,7 @@ async fn line_11_a_reload_of_what_a_printed_form_led_to_runs_nothing() {
     let page = browser.html().to_owned();
     browser.reload().await.reload().await.shows("Sum 5");
     assert_eq!(browser.html(), page, "the same page");
-    browser.back().submit().await.shows("Sum 5").shows_not(OLDER);
+    browser.back().await.submit().await.shows("Sum 5").shows_not(OLDER);
     assert_eq!(diary.lines(), ["5"]);
     browser.fill("number", 6).submit().await.shows("Sum 11");
     browser.fill("number", 6).submit().await.shows("Sum 17");
@@ -61,7 +61,7 @@ async fn line_11_a_reload_of_what_a_printed_form_led_to_runs_nothing_after_a_res
     assert_eq!(browser.html(), page, "the same page, tokens and all");
     let once = diary.lines().len() - runs.len();
     browser.reload().await.shows("Sum 5");
-    browser.back().submit().await.shows("Sum 5").shows_not(OLDER);
+    browser.back().await.submit().await.shows("Sum 5").shows_not(OLDER);
     browser.fill("number", 2).submit().await.shows("Sum 7");
     browser.restart(server()).fill("number", 3).submit().await.shows("Sum 10");
     assert!(once > 0, "a session is rebuilt by running its function again");
@@ -92,8 +92,8 @@ async fn line_11_a_double_click_on_a_printed_form_counts_once() {
 async fn line_11_another_answer_to_an_old_printed_page_is_not_applied() {
     let (mut browser, diary) = with_diary(adder, |_| {});
     browser.get("/").await.fill("number", 5).submit().await.shows("Sum 5");
-    browser.back().fill("number", 6).submit().await.status(200).shows(OLDER).shows_not("Sum");
-    browser.back().forward();
+    browser.back().await.fill("number", 6).submit().await.status(200).shows(OLDER).shows_not("Sum");
+    browser.back().await.forward().await;
     browser.post("/", &[("number", "1")]).await.shows("Sum 6");
     browser.post("/", &[("number", "1")]).await.shows("Sum 7");
     assert_eq!(diary.lines(), ["5", "1", "1"], "hits without a token are taken, repeats or not");
@@ -114,11 +114,11 @@ async fn line_11_two_forms_of_a_page_are_two_answers() {
     }
     let mut browser = Browser::new(pair);
     browser.get("/").await.click("one").await.shows("Step 2");
-    browser.back().click("one").await.shows("Step 2").shows_not(OLDER);
-    browser.back().click("two").await.shows(OLDER);
+    browser.back().await.click("one").await.shows("Step 2").shows_not(OLDER);
+    browser.back().await.click("two").await.shows(OLDER);
     browser.get("/").await.shows("Step 3");
     browser.click("two").await.shows("Step 4 by /");
-    browser.back().click("up").await.shows(OLDER).shows_not("Step");
+    browser.back().await.click("up").await.shows(OLDER).shows_not("Step");
 }
 
 #[tokio::test]
@@ -154,10 +154,10 @@ async fn line_11_a_form_that_leads_to_another_session_is_an_answer_there() {
     }
     let mut browser = Browser::of(Server::new(shelf).mount("/desk", shelf));
     browser.get("/").await.fill("a", 1).submit().await.shows(r#"/ 1 [("a", "1")]"#);
-    browser.back().fill("a", 2).submit().await.shows(r#"/ 2 [("a", "2")]"#);
+    browser.back().await.fill("a", 2).submit().await.shows(r#"/ 2 [("a", "2")]"#);
     let mut browser = Browser::of(Server::new(Flow::new(shelf).map(Map::by_cookie().path())));
     browser.get("/").await.fill("a", 1).submit().await.shows(r#"/desk 1 [("a", "1")]"#);
-    browser.back().fill("a", 2).submit().await.shows(r#"/desk 2 [("a", "2")]"#);
+    browser.back().await.fill("a", 2).submit().await.shows(r#"/desk 2 [("a", "2")]"#);
     browser.fill("a", 3).submit().await.shows("/desk 3");
     browser.reload().await.shows("/desk 3");
 }
@@ -236,7 +236,7 @@ async fn line_11_without_tokens_a_printed_form_is_taken_as_often_as_it_comes() {
     let mut browser = Browser::of(Server::new(adder).app(diary.clone()).form_tokens(false));
     browser.get("/").await.fill("number", 5).submit().await.shows("Sum 5");
     browser.reload().await.shows("Sum 10");
-    browser.back().fill("number", 1).submit().await.shows("Sum 11");
+    browser.back().await.fill("number", 1).submit().await.shows("Sum 11");
 }
 
 #[tokio::test]
@@ -267,7 +267,7 @@ async fn line_11_a_choice_after_a_printed_form_is_shown_again_to_its_repeat() {
     let mut browser = Browser::new(then);
     browser.get("/").await.fill("a", 1).submit().await.shows("Chosen 1");
     browser.reload().await.shows("Chosen 1").shows_not(OLDER);
-    browser.back().fill("a", 2).submit().await.shows("Chosen 1").shows(OLDER);
+    browser.back().await.fill("a", 2).submit().await.shows("Chosen 1").shows(OLDER);
 }
 
 #[tokio::test]
@@ -281,8 +281,8 @@ async fn line_03_a_printed_form_of_a_session_that_is_over_is_expired() {
     let mut browser = Browser::new(once);
     browser.get("/").await.fill("a", 1).submit().await.shows("Done 1");
     browser.reload().await.shows("Done 1");
-    browser.back().fill("a", 2).submit().await.status(410).shows("expired");
-    browser.back().forward();
+    browser.back().await.fill("a", 2).submit().await.status(410).shows("expired");
+    browser.back().await.forward().await;
     browser.get("/").await.fill("a", 3).submit().await.shows("Done 3");
     browser.fill("a", 4).submit().await.shows_not("Done");
     browser.status(200);
@@ -352,7 +352,7 @@ async fn line_04_a_printed_form_can_be_sent_again_after_a_failed_step() {
     let mut browser = Browser::of(journaled(adder, &store, &diary));
     browser.get("/").await.fill("number", 1).submit().await.shows("Sum 1");
     browser.fill("number", "many").submit().await.status(400);
-    browser.back().fill("number", 2).submit().await.shows("Sum 3");
+    browser.back().await.fill("number", 2).submit().await.shows("Sum 3");
     browser.reload().await.shows("Sum 3");
 }
 
@@ -390,6 +390,6 @@ async fn line_11_a_printed_form_with_files_is_known_again() {
     let mut browser = Browser::new(files);
     browser.get("/").await.attach("f", "a.txt", "one").click("Send").await.shows("Step 2");
     browser.reload().await.shows("Step 2");
-    browser.back().click("Send").await.shows("Step 2").shows_not(OLDER);
-    browser.back().attach("f", "a.txt", "two").click("Send").await.shows(OLDER);
+    browser.back().await.click("Send").await.shows("Step 2").shows_not(OLDER);
+    browser.back().await.attach("f", "a.txt", "two").click("Send").await.shows(OLDER);
 }
