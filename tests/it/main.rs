@@ -20,6 +20,7 @@ mod failing;
 mod faults;
 mod files;
 mod flows;
+mod house;
 mod journal;
 mod journal_bounds;
 mod limits;
