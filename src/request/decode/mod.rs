@@ -179,14 +179,15 @@ impl<'de> Reading<'de> {
     }
 
     /// Puts something that may fit in a wrong value's place: without one serde says of that field that it is missing, and
-    /// of no other. In serde's memory it is left out, as texts of ours have no place of their own there.
+    /// of no other. What serde has in its memory is left out: of a tag, any other would ask for other fields.
     fn stands_in(&mut self, at: usize, is_known: bool, fault: &Fault) -> bool {
         let is_buffered = self.names.is_buffered();
         let name = &mut self.names.names[at];
-        if is_known || is_buffered {
-            return name.refill(fault);
+        match (is_buffered, is_known) {
+            (true, _) => return !std::mem::replace(&mut name.left_out, true),
+            (false, true) => return name.refill(fault),
+            (false, false) => name.fill_in(ONE, As::Text),
         }
-        name.fill_in(ONE, As::Text);
         true
     }
 
