@@ -30,9 +30,10 @@ struct Spent {
 }
 
 impl Budgets {
-    pub(super) fn new(limits: &Limits) -> Self {
+    /// From this second on.
+    pub(super) fn new(limits: &Limits, now: u32) -> Self {
         let (times, bytes, network) = (limits.replays, limits.replay_bytes, limits.replay_bytes_per_address);
-        Budgets { times, bytes, network, window: AtomicU32::new(0), spent: Mutex::default() }
+        Budgets { times, bytes, network, window: (now / WINDOW).into(), spent: Mutex::default() }
     }
 
     /// A new window begins, if it does.
@@ -66,7 +67,7 @@ mod tests {
     fn budgets() -> Budgets {
         let mut limits = Limits::default();
         (limits.replays, limits.replay_bytes, limits.replay_bytes_per_address) = (3, 100, 150);
-        Budgets::new(&limits)
+        Budgets::new(&limits, 0)
     }
 
     #[test]

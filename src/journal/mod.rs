@@ -124,11 +124,12 @@ impl Journal {
     pub(crate) fn open(store: Arc<dyn Store>, secrets: Vec<String>, limits: &Limits) -> Journal {
         let opened = store.opened();
         let secret = opened.secret.map_or_else(fresh_secret, |secret| secret.to_vec());
+        let start = opened.clock + 2 * CLOCK + 1;
         Journal {
             number: opened.journal,
             visitors: SipHasher24::new_with_key(&derive(&secret, b"journal visitor")),
             secret,
-            start: opened.clock + 2 * CLOCK + 1,
+            start,
             marked: opened.marked,
             build: build(),
             secrets,
@@ -141,12 +142,12 @@ impl Journal {
             woken: Mutex::default(),
             places: places::Places::new(),
             recalls: Semaphore::new(limits.rebuilding),
-            budgets: budgets::Budgets::new(limits),
+            budgets: budgets::Budgets::new(limits, start),
             tries: Mutex::default(),
             clock: AtomicU32::new(0),
             tending: AtomicBool::new(false),
             looked: AtomicU64::new(0),
-            shares: shares::Shares::new(limits),
+            shares: shares::Shares::new(limits, start),
             idle: seconds(limits.idle_journaled),
             stranded: Mutex::default(),
         }

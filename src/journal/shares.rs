@@ -60,7 +60,8 @@ pub(super) struct Shares {
 }
 
 impl Shares {
-    pub(super) fn new(limits: &Limits) -> Self {
+    /// From this second on.
+    pub(super) fn new(limits: &Limits, now: u32) -> Self {
         let step = limits.journal_per_visitor / limits.sessions_per_visitor.max(1);
         Shares {
             visitor: Bound(limits.journal_per_visitor as u64),
@@ -68,7 +69,7 @@ impl Shares {
             step: step as u64,
             networks: Mutex::default(),
             full: Mutex::default(),
-            hour: AtomicU32::new(0),
+            hour: (now / HOUR).into(),
         }
     }
 

@@ -207,6 +207,7 @@ async fn a_session_that_lets_go_of_what_was_before_never_uses_its_visitors_share
     ada.get("/").await;
     for count in 1..2_000 {
         ada.follow("more").await.status(200).shows(&format!("Count {count}"));
+        ada.wait(SECOND / 100).await;
     }
 }
 
