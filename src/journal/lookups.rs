@@ -35,6 +35,8 @@ pub(super) struct Lookups(Mutex<Line>);
 #[derive(Default)]
 struct Line {
     looks: VecDeque<Look>,
+    /// What was found for those who are not told yet.
+    found: Vec<Tell>,
     /// When the last one was taken up.
     taken: Option<Instant>,
     threads: usize,
@@ -73,25 +75,49 @@ impl Lookups {
 
     /// Looks until nobody waits.
     fn serve(&self) {
-        let (mut found, mut since) = (Vec::with_capacity(TOGETHER), Instant::now());
-        while let Some(look) = self.next() {
+        let (mut found, mut since) = (None, Instant::now());
+        loop {
+            let (look, tell) = self.next(found.take(), &mut since);
+            tell.into_iter().for_each(|tell| tell());
+            let Some(look) = look else { return };
             // Who asked the one that panics is told by that.
-            found.extend(catch_unwind(AssertUnwindSafe(look)));
-            if found.len() >= TOGETHER || since.elapsed() >= PATIENCE {
-                found.drain(..).for_each(|tell| tell());
-                since = Instant::now();
-            }
+            found = catch_unwind(AssertUnwindSafe(look)).ok();
         }
-        found.into_iter().for_each(|tell| tell());
     }
 
-    /// The first in line; who finds none is not at work any more.
-    fn next(&self) -> Option<Look> {
+    /// The first in line, and those who are to be told now; who finds none is not at work any more.
+    fn next(&self, found: Option<Tell>, since: &mut Instant) -> (Option<Look>, Vec<Tell>) {
         let mut line = self.line();
+        line.found.extend(found);
         let look = line.looks.pop_front();
         line.threads -= usize::from(look.is_none());
         line.taken = Some(Instant::now());
-        look
+        let now = look.is_none() || line.found.len() >= TOGETHER || since.elapsed() >= PATIENCE;
+        let tell = if now { std::mem::take(&mut line.found) } else { Vec::new() };
+        if now {
+            *since = Instant::now();
+        }
+        (look, tell)
+    }
+
+    /// Where one look takes very long, what was found before it is told, and those behind it are looked for. Called now and
+    /// then: who lines up sees to it only at that moment.
+    pub(super) fn help(self: &Arc<Self>, runtime: &Handle) {
+        let (tell, needed) = {
+            let mut line = self.line();
+            let slow = line.taken.is_some_and(|taken| taken.elapsed() > SLOW);
+            if !slow {
+                return;
+            }
+            let needed = !line.looks.is_empty() && line.threads < THREADS;
+            line.threads += usize::from(needed);
+            (std::mem::take(&mut line.found), needed)
+        };
+        tell.into_iter().for_each(|tell| tell());
+        if needed {
+            let lookups = self.clone();
+            drop(runtime.spawn_blocking(move || lookups.serve()));
+        }
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -145,6 +171,23 @@ mod tests {
         while lookups.line().threads > 0 {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_lined_up_beside_a_look_that_hangs_is_seen_to() {
+        let lookups: Arc<Lookups> = Arc::default();
+        let (go, wait) = mpsc::channel::<()>();
+        // All at once: the one thread there is has found something, hangs, and has one more behind that.
+        let before = ask(&lookups, || Ok(1));
+        let hangs = ask(&lookups, move || Ok(wait.recv().is_ok()));
+        let behind = ask(&lookups, || Ok(2));
+        tokio::task::yield_now().await;
+        tokio::time::sleep(50 * SLOW).await;
+        lookups.help(&Handle::current());
+        assert_eq!(before.await.expect("it is told").ok(), Some(1));
+        assert_eq!(behind.await.expect("it is told").ok(), Some(2));
+        go.send(()).expect("it waits");
+        assert_eq!(hangs.await.expect("it is told").ok(), Some(true));
     }
 
     #[tokio::test]

@@ -37,6 +37,7 @@ impl Core {
         journal.woken().retain(|session| {
             session.visitor() == VisitorId::NOBODY && !session.queue.lock().has_ended() && !self.park(session)
         });
+        journal.lookups.help(&self.runtime);
         journal.budgets.renew(now);
         journal.shares.renew(now);
         journal.park_stranded(now);
