@@ -92,7 +92,7 @@ async fn what_a_journal_takes_is_said_and_what_is_free_is_given_back() {
     let folder = Folder::new();
     let journal = folder.journal();
     let browsers = visited(&journal).await;
-    assert!(tool(["room", word(&journal)]).well().contains("3 sessions live"), "also while a server runs");
+    assert!(tool(["room", word(&journal)]).well().contains("2 sessions live"), "also while a server runs");
     let refused = tool(["compact", word(&journal)]);
     assert!(refused.code == Some(3) && refused.err.contains("is open in another server"), "{refused:?}");
     stop(browsers, &journal).await;
