@@ -6,6 +6,7 @@ mod back;
 mod back_model;
 mod back_table;
 mod bare;
+mod bounds;
 mod built_in;
 mod cancel;
 mod choices;
@@ -54,6 +55,7 @@ mod upload_limits;
 mod uploading;
 mod uploads;
 mod versions;
+mod waiting;
 
 #[path = "../system/folder.rs"]
 mod folder;
