@@ -73,10 +73,7 @@ impl Core {
             };
             let Some((id, head, read)) = found.session else {
                 match self.in_table(&recall) {
-                    Some((session, id, grew)) => {
-                        recall.hit.by = id;
-                        return self.deliver_known(&session, grew, recall.hit);
-                    }
+                    Some((session, id, grew)) => return self.deliver_known(&session, id, grew, recall.hit),
                     None if sure || recall.is_nobodys() => return self.start_after(recall, found, looking),
                     // It may have left before the first that is written of it was.
                     None => journal.barrier().await,

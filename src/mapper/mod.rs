@@ -99,10 +99,7 @@ impl Core {
         let whose = if crawls { Whose::Visitor(Whom::Stranger) } else { self.whose(&identity, label, &hit) };
         (hit.cut, hit.label) = (identity.into_cut(), Some(label));
         match whose {
-            Whose::Session(session, id, grew) => {
-                hit.by = id;
-                self.deliver_known(&session, grew, hit);
-            }
+            Whose::Session(session, id, grew) => self.deliver_known(&session, id, grew, hit),
             Whose::Rotated(session) => self.deliver_rotated(&session, hit),
             Whose::Perhaps(ids, known) => self.recall(Recall { ids, known, flow, label, hit }),
             _ if hit.token().is_some() => self.expire(hit),
@@ -164,7 +161,14 @@ impl Core {
     }
 
     #[inline]
-    pub(crate) fn deliver_known(self: &Arc<Self>, session: &Arc<Session>, grew: bool, hit: Box<Hit>) {
+    pub(crate) fn deliver_known(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        by: VisitorId,
+        grew: bool,
+        mut hit: Box<Hit>,
+    ) {
+        hit.by = by;
         if grew {
             self.release_address(session);
         }

@@ -191,26 +191,13 @@ impl Table {
         }
         shard.due = shard.due.min(now + seconds(limits.newborn));
         shard.life_due = shard.life_due.min(now + seconds(limits.lifetime));
-        let slot =
-            shard.entries.entry(hash(tag), |entry| entry.is(visitor, session.label), |entry| hash(entry.tag));
-        match slot {
-            TableEntry::Occupied(mut other) if other.get().session.queue.lock().has_ended() => {
-                let seen = Seen::new(Life::Newborn, now);
-                let before =
-                    std::mem::replace(other.get_mut(), Entry { session: session.clone(), tag, seen });
-                self.newborns.fetch_add(1, Ordering::Relaxed);
-                drop(shard);
-                self.uncount(before.seen.life());
-                Ok(None)
-            }
-            TableEntry::Occupied(other) => Ok(Some(other.get().session.clone())),
-            TableEntry::Vacant(slot) => {
-                let seen = Seen::new(Life::Newborn, now);
-                slot.insert(Entry { session: session.clone(), tag, seen });
-                self.newborns.fetch_add(1, Ordering::Relaxed);
-                Ok(None)
-            }
-        }
+        let entry = Entry { session: session.clone(), tag, seen: Seen::new(Life::Newborn, now) };
+        let (other, ended) = shard.seat(visitor, entry);
+        // Under the lock: whoever finds it there may count it as grown at once.
+        self.newborns.fetch_add(usize::from(other.is_none()), Ordering::Relaxed);
+        drop(shard);
+        ended.inspect(|ended| self.uncount(ended.seen.life()));
+        Ok(other)
     }
 
     /// Removes a session's entry.
@@ -452,6 +439,23 @@ impl Entry {
 impl Shard {
     fn knows(&self, visitor: VisitorId) -> bool {
         self.entries.iter_hash(hash(tag(visitor))).any(|entry| entry.is_of(visitor))
+    }
+
+    /// Gives an entry its place, if nobody has it, or one that has ended: that is returned. Else who has it is.
+    fn seat(&mut self, visitor: VisitorId, entry: Entry) -> (Option<Arc<Session>>, Option<Entry>) {
+        let label = entry.session.label;
+        let slot =
+            self.entries.entry(hash(entry.tag), |other| other.is(visitor, label), |other| hash(other.tag));
+        match slot {
+            TableEntry::Vacant(slot) => {
+                slot.insert(entry);
+                (None, None)
+            }
+            TableEntry::Occupied(mut other) if other.get().session.queue.lock().has_ended() => {
+                (None, Some(std::mem::replace(other.get_mut(), entry)))
+            }
+            TableEntry::Occupied(other) => (Some(other.get().session.clone()), None),
+        }
     }
 
     /// Whether a visitor is still whom a hit took them for.

@@ -18,12 +18,18 @@ impl Table {
         if self.alive.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
             return Err(Full::Server);
         }
+        let adopted = self.adopt_to_shard(session, visitor, core);
+        if adopted.is_err() {
+            self.alive.fetch_sub(1, Ordering::Relaxed);
+        }
+        adopted
+    }
+
+    fn adopt_to_shard(&self, session: &Arc<Session>, visitor: VisitorId, core: &Core) -> Result<(), Full> {
         let (now, tag) = (core.clock.now(), tag(visitor));
         let mut shard = self.shard(visitor);
-        // Who changes an id says so before they come for its sessions here.
+        // Whoever changes an id says so before they come for its sessions here.
         if core.journal().renames.is_dead(visitor) {
-            drop(shard);
-            self.alive.fetch_sub(1, Ordering::Relaxed);
             return Err(Full::Renamed);
         }
         session.set_visitor(visitor);
