@@ -204,12 +204,13 @@ async fn races_of_hits_with_clients_that_go_away() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn races_of_hits_with_rotations() {
     async fn inside(mut req: Request) -> Result<()> {
+        let mut id = 0;
         for hit in 0_u64.. {
             if req.path() == "/rotate" {
-                req.app::<Applied>().add();
+                id = req.app::<Applied>().add();
                 req.rotate_id()?;
             }
-            req.content_type("text/plain")?.print(format!("inside {hit}"));
+            req.content_type("text/plain")?.print(format!("inside {hit} by id {id}"));
             req.next().await?;
         }
         Ok(())
@@ -217,18 +218,21 @@ async fn races_of_hits_with_rotations() {
     const ROTATIONS: u64 = 400;
     let (bare, applied) = server(inside, |_| {}).await;
     let first = bare.ask(get("/", &[])).await.cookie().expect("an id");
-    let (tell, told) = tokio::sync::watch::channel(first.clone());
+    let (tell, told) = tokio::sync::watch::channel((first.clone(), 0));
     let hitters = together((1..HITTERS).map(|_| {
         let (bare, mut told) = (bare.clone(), told.clone());
         async move {
             let mut inside = 0;
             while told.has_changed().is_ok() {
-                let cookie = told.borrow_and_update().clone();
+                let (cookie, id) = told.borrow_and_update().clone();
                 let answer = ask(&bare, "/", &cookie).await;
                 assert_eq!(answer.status, 200);
                 // With an id that has just died they are somebody else, with a session of their own.
-                inside += u64::from(answer.cookies().is_empty());
-                assert_eq!(answer.cookies().is_empty(), answer.body != "inside 0", "{}", answer.body);
+                let (is_inside, body) = (answer.cookies().is_empty(), &answer.body);
+                inside += u64::from(is_inside);
+                assert_eq!(is_inside, body != "inside 0 by id 0", "{body}");
+                // Also one that was in line already when its id died.
+                assert!(!is_inside || body.ends_with(&format!(" by id {id}")), "id {id} got in: {body}");
             }
             inside
         }
@@ -237,10 +241,10 @@ async fn races_of_hits_with_rotations() {
         let bare = bare.clone();
         async move {
             let mut cookie = first;
-            for _ in 0..ROTATIONS {
+            for id in 1..=ROTATIONS {
                 let answer = ask(&bare, "/rotate", &cookie).await;
                 cookie = answer.cookie().expect("the one who rotates is always inside");
-                tell.send_replace(cookie.clone());
+                tell.send_replace((cookie.clone(), id));
             }
             cookie
         }
@@ -248,7 +252,8 @@ async fn races_of_hits_with_rotations() {
     let inside = hitters.await;
     let cookie = rotating.await.expect("each rotation is answered");
     assert_eq!(applied.count(), ROTATIONS);
-    assert_eq!(ask(&bare, "/", &cookie).await.body, format!("inside {}", ROTATIONS + inside + 1));
+    let last = format!("inside {} by id {ROTATIONS}", ROTATIONS + inside + 1);
+    assert_eq!(ask(&bare, "/", &cookie).await.body, last);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
