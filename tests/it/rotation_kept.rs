@@ -100,7 +100,8 @@ async fn a_new_id_that_was_written_stays_and_is_told_when_a_later_write_fails() 
     }
     let store = Failing::new(Memory::new());
     let trap = Arc::new(Trap { store: store.clone(), set: AtomicBool::new(true) });
-    let server = || Server::new(pays_at_login).mount("/other", tally).app(trap.clone()).journal(store.clone());
+    let server =
+        || Server::new(pays_at_login).mount("/other", tally).app(trap.clone()).journal(store.clone());
     let mut ada = Browser::of(server()).without_rehearsal();
     ada.get("/other").await.get("/other").await.shows("Hit 2");
     ada.get("/").await;
