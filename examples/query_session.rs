@@ -16,7 +16,7 @@ pub async fn query_session(mut req: Request) -> Result<()> {
         p { "A link brought the ID along. A form can do that too." }
         form method="post" action="?" {
             input type="hidden" name="sid" value=(id);
-            button { "Click here to continue" }
+            input type="submit" value="Click here to continue";
         }
     });
     req.next().await?;

@@ -185,6 +185,8 @@ async fn query_session_goes_by_link_and_form_without_a_cookie() {
     let id = href.strip_prefix("?sid=").expect("the link carries the ID");
     browser.shows(id);
     browser.follow("Click here to continue").await.shows(id).shows("A form can do that too.");
+    let button = r#"<input type="submit" value="Click here to continue">"#;
+    assert!(browser.html().contains(button), "programs that press buttons find it by its value");
     browser.click("Click here to continue").await.shows(id).shows("your session is over");
     browser.follow("Click here to get a new one").await.shows("Your session ID is:").shows_not(id);
     assert_eq!(browser.cookie("sid"), None);
