@@ -10,7 +10,7 @@ use crate::measure::{ACTOR, HELLO, HYPER_MAP, OURS, OURS_SIMPLE, TOWER_SESSIONS}
 pub(crate) const HELP: &str = "\
 Measures Continuity against its rivals, on this machine, in one run.
 
-Usage: bench COMMAND [OPTIONS]
+Usage: bench [COMMAND] [OPTIONS]
 
 Commands:
   throughput             requests/s and CPU per request, against a bare hyper hello
@@ -21,7 +21,7 @@ Commands:
   rebuild                parked sessions rebuilt per second from a journal
   branch                 answers to old pages, and two tabs of a session in turn
   fronted                requests/s behind nginx by FastCGI, against behind nginx by HTTP
-  all                    all of them; writes bench/report.json into the target folder
+  all                    all of them, as without a command; writes bench/report.json into the target folder
   chart [REPORT] OUT     draws a report as an SVG
 
 Options:
@@ -118,7 +118,7 @@ pub(crate) fn read(mut arguments: lexopt::Parser) -> Result<(Command, Options), 
 fn command(words: &[String]) -> Result<Command, lexopt::Error> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     Ok(match words[..] {
-        [] | ["help"] => Command::Help,
+        ["help"] => Command::Help,
         ["throughput"] => Command::Throughput,
         ["memory"] => Command::Memory,
         ["create"] => Command::Create,
@@ -127,7 +127,7 @@ fn command(words: &[String]) -> Result<Command, lexopt::Error> {
         ["rebuild"] => Command::Rebuild,
         ["branch"] => Command::Branch,
         ["fronted"] => Command::Fronted,
-        ["all"] => Command::All,
+        [] | ["all"] => Command::All,
         ["chart", out] => Command::Chart { report: None, out: out.into() },
         ["chart", report, out] => Command::Chart { report: Some(report.into()), out: out.into() },
         _ => return Err(format!("no such command: {}", words.join(" ")).into()),
@@ -152,6 +152,15 @@ mod tests {
 
     fn of(arguments: &[&str]) -> Result<(Command, Options), lexopt::Error> {
         read(lexopt::Parser::from_args(arguments))
+    }
+
+    #[test]
+    fn without_a_command_all_is_measured() {
+        let (command, options) = of(&["--quick"]).expect("valid");
+        assert_eq!((command, options.quick), (Command::All, true));
+        assert_eq!(of(&[]).expect("valid").0, Command::All);
+        assert_eq!(of(&["help"]).expect("valid").0, Command::Help);
+        assert_eq!(of(&["--quick", "--help"]).expect("valid").0, Command::Help);
     }
 
     #[test]
