@@ -78,8 +78,8 @@ pub use reply::Answer;
 #[cfg(feature = "files")]
 pub use request::SendFile;
 pub use request::{
-    Callbacks, Choice, Choices, First, Form, FromParam, Key, Layout, Next, Parts, Request, Secret, Shared,
-    Slots,
+    Callbacks, Choice, Choices, Draws, DrawsForm, First, Form, FromForm, FromParam, IntoPage, Key, Layout,
+    Next, Parts, Request, Secret, Shared, Slots, StandsFor,
 };
 #[cfg(feature = "multipart")]
 pub use request::{Upload, UploadedFile};
@@ -132,8 +132,8 @@ pub mod prelude {
     #[cfg(feature = "multipart")]
     pub use crate::UploadedFile;
     pub use crate::{
-        BoxError, Choices, Error, Flow, Form, Key, Limits, Map, Pages, Purpose, Request, Result, Secret,
-        Server, Slots,
+        BoxError, Choices, Error, Flow, Form, Key, Limits, Map, Page, Pages, Purpose, Request, Result,
+        Secret, Server, Slots,
     };
     pub use maud::{Markup, PreEscaped, Render, html};
     pub use rand::{Rng, RngExt};

@@ -78,7 +78,10 @@ pub struct Server {
 
 impl Server {
     /// A server whose visitors all run this flow, whatever the path: a session function, or a [`Flow`].
-    pub fn new(flow: impl Into<Flow>) -> Self {
+    /// It takes its request and nothing else: what all sessions share is given by [`app`](Self::app).
+    pub fn new(
+        flow: impl Into<Flow>, // `async fn(Request) -> Result<()>`: what all sessions share is given by `Server::app`
+    ) -> Self {
         Server {
             flows: vec![flow.into()],
             apps: HashMap::new(),

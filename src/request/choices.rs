@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use maud::{Markup, PreEscaped, Render, html};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
+use super::drawing::{FromForm, IntoPage, StandsFor};
 use super::form::Form;
 use crate::error::Error;
 use crate::hit::Hit;
@@ -20,15 +20,6 @@ use crate::step::{LINK, PARAM, Place, param};
 const LINK_BYTES: usize = 80;
 
 pub(super) type Callback<S> = Box<dyn FnOnce(&mut S) + Send>;
-
-/// What can stand behind a link: any type that can be written and read.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot stand behind a link",
-    note = "a choice travels in its link: `#[derive(Serialize, Deserialize)]` for it"
-)]
-pub trait Choice: Serialize + DeserializeOwned {}
-
-impl<T: Serialize + DeserializeOwned> Choice for T {}
 
 /// What a page of [`Request::choose`](crate::Request::choose) is drawn with: makes its links, buttons and forms.
 pub struct Choices<'a, T> {
@@ -49,32 +40,26 @@ pub struct Choices<'a, T> {
 
 impl<'c, T> Choices<'c, T> {
     /// A link that stands for a value. The value is signed, not hidden; at most [`token`](crate::Limits::token) bytes.
-    pub fn link<R: Render>(&self, text: R, value: T) -> impl Render + use<'_, 'c, T, R>
-    where
-        T: Choice,
-    {
+    pub fn link<R: Render, V: StandsFor<T>>(&self, text: R, value: V) -> impl Render + use<'_, 'c, T, R, V> {
         Link { choices: self, part: LINK, value, text }
     }
 
     /// A button that stands for a value.
-    pub fn button(&self, text: impl Render, value: T) -> Markup
-    where
-        T: Choice,
-    {
+    pub fn button(&self, text: impl Render, value: impl StandsFor<T>) -> Markup {
         let token = self.token(LINK, &value, &text);
         html! { form method="post" action=(self.action()) { button name=(PARAM) value=(token) { (text) } } }
     }
 
     /// A form as one choice: what is filled in becomes `A`, and `make` makes the choice of it. Shown again with its
     /// errors until it is right.
-    pub fn form<A: DeserializeOwned>(
+    pub fn form<A: FromForm, P: IntoPage>(
         &self,
         make: impl FnOnce(A) -> T,
-        page: impl FnOnce(&Form<'_, A>) -> Markup,
+        page: impl FnOnce(&Form<'_, A>) -> P,
     ) -> Markup {
         let part = self.part();
         let form = Form::new(self.used(part));
-        let inside = page(&form);
+        let inside = page(&form).into_markup();
         let enctype = form.has_files.get().then_some("multipart/form-data");
         if let Some(answer) = form.into_answer() {
             *self.value.borrow_mut() = Some(make(answer));

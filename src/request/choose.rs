@@ -16,7 +16,8 @@ use maud::{Markup, Render, html};
 use serde::de::DeserializeOwned;
 
 use super::asking::{Asking, Standing};
-use super::choices::{Callback, Callbacks, Choice, Choices};
+use super::choices::{Callback, Callbacks, Choices};
+use super::drawing::{Choice, Draws, IntoPage};
 use super::in_hand::InHand;
 use super::{Request, params, parts};
 use crate::error::Error;
@@ -61,9 +62,9 @@ impl Request {
     pub fn choose<T, F>(&mut self, page: F) -> impl Future<Output = Result<T, Error>>
     where
         T: Choice,
-        F: Fn(&Choices<'_, T>) -> Markup,
+        F: Draws<T>,
     {
-        self.choose_at::<_, _, ByValue>(Location::caller(), page)
+        self.choose_at::<_, _, ByValue>(Location::caller(), move |c| page(c).into_markup())
     }
 
     /// Asks a yes-or-no question on a page of its own.

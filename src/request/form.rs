@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::choose::ByForm;
+use super::drawing::{DrawsForm, FromForm, IntoPage};
 use super::{Request, params};
 use crate::error::Error;
 use crate::hit::Hit;
@@ -34,11 +35,11 @@ impl Request {
     #[track_caller]
     pub fn ask<A, F>(&mut self, page: F) -> impl Future<Output = Result<A, Error>>
     where
-        A: DeserializeOwned,
-        F: Fn(&Form<'_, A>) -> Markup,
+        A: FromForm,
+        F: DrawsForm<A>,
     {
         self.choose_at::<A, _, ByForm>(Location::caller(), move |c| {
-            html! { (c.notice()) (c.form(|answer| answer, |f| page(f))) }
+            html! { (c.notice()) (c.form(|answer| answer, |f| page(f).into_markup())) }
         })
     }
 }

@@ -9,6 +9,7 @@ mod choices;
 mod choose;
 #[cfg(feature = "cookies")]
 mod cookies;
+mod drawing;
 mod effect;
 #[cfg(feature = "multipart")]
 pub(crate) mod file;
@@ -35,7 +36,8 @@ use bytes::Bytes;
 use http::Method;
 
 pub use asking::Next;
-pub use choices::{Callbacks, Choice, Choices};
+pub use choices::{Callbacks, Choices};
+pub use drawing::{Choice, Draws, DrawsForm, FromForm, IntoPage, StandsFor};
 pub use effect::Key;
 #[cfg(feature = "multipart")]
 pub use file::UploadedFile;

@@ -81,7 +81,8 @@ fn missing_field(message: &str) -> Option<String> {
 /// What [`Request::param`] can read.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from one parameter",
-    note = "use a number, `bool`, `char`, `String`, an `Option` or a `Vec` of them, or `req.decode()` for a struct"
+    note = "use a number, `bool`, `char`, `String`, an `Option` or a `Vec` of them, or `req.decode()` for a struct",
+    note = "if nothing says what it is, say it: `let number: i64 = req.param(\"number\")?;`"
 )]
 pub trait FromParam: Sized {
     #[doc(hidden)]

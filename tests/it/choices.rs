@@ -263,3 +263,26 @@ async fn line_12_the_first_hit_is_the_first_step_and_each_hit_of_next_is_one() {
         assert_eq!(log.errors()[0].says("step"), (hits + 1).to_string());
     }
 }
+
+#[tokio::test]
+async fn a_link_stands_for_what_it_borrows() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Seat {
+        row: u8,
+        name: String,
+    }
+    async fn book(mut req: Request) -> Result<()> {
+        let seats = [1, 2].map(|row| Seat { row, name: format!("Seat {row}") });
+        let seat: Seat =
+            req.choose(|c| html! { @for seat in &seats { (c.link(&seat.name, seat)) " " } }).await?;
+        assert_eq!(seat, seats[1]);
+        let color: String =
+            req.choose(|c| html! { (c.link("Green", "green")) (c.button("Red", "red")) }).await?;
+        req.print(html! { (seat.name) ", painted " (color) });
+        Ok(())
+    }
+    let mut browser = Browser::new(book);
+    browser.get("/").await.follow("Seat 2").await.click("Red").await.shows("Seat 2, painted red");
+    let mut browser = browser.other();
+    browser.get("/").await.follow("Seat 2").await.click("Green").await.shows("Seat 2, painted green");
+}
