@@ -338,7 +338,7 @@ impl Reply {
         }
         if let Some(introduction) = self.introduction.take() {
             headers.append(header::SET_COOKIE, introduction);
-            forbid_keeping(headers);
+            keep_private(headers);
         }
         #[cfg(feature = "compression")]
         if kept.sensitive {
@@ -376,7 +376,7 @@ impl Reply {
 
     /// Fills an empty map with the header fields, all but what depends on the body and what tells a new id.
     fn fill(&self, headers: &mut HeaderMap) {
-        let secret = self.sensitive || self.returned || self.introduction.is_some();
+        let secret = self.sensitive || self.returned;
         headers.append(header::CONTENT_TYPE, HTML);
         headers.append(header::CACHE_CONTROL, if secret { NO_STORE } else { PRIVATE });
         headers.append(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
@@ -384,6 +384,8 @@ impl Reply {
             rare.fill(headers);
             if secret {
                 forbid_keeping(headers);
+            } else if self.introduction.is_some() {
+                keep_private(headers);
             }
         }
         if self.returned {
@@ -429,6 +431,19 @@ fn forbid_keeping(headers: &mut HeaderMap) {
     let fixed = said.is_some_and(|said| said.windows(12).any(|word| word == b"no-transform"));
     let value = if fixed { "no-store, no-transform" } else { "no-store" };
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
+}
+
+/// It tells a visitor who they are: their browser may keep it, so that Back shows it, and nobody else.
+fn keep_private(headers: &mut HeaderMap) {
+    let said = headers.get(header::CACHE_CONTROL).map(|said| said.as_bytes().to_ascii_lowercase());
+    let said = said.unwrap_or_default();
+    let says = |word: &[u8]| said.split(|byte| *byte == b',').any(|part| part.trim_ascii() == word);
+    let value = match (says(b"no-store"), says(b"no-transform")) {
+        (true, _) => return forbid_keeping(headers),
+        (false, true) => HeaderValue::from_static("private, no-cache, no-transform"),
+        (false, false) => PRIVATE,
+    };
+    headers.insert(header::CACHE_CONTROL, value);
 }
 
 /// Whether the program printed a whole document: then no layout goes around it.

@@ -132,7 +132,7 @@ async fn a_program_sends_a_file_as_any_response() {
     let mut browser = Browser::of(sending(folder.0.join("report.csv")));
     let field = |browser: &Browser, name| browser.header_value(name).unwrap_or_default();
     browser.get("/").await;
-    assert_eq!(field(&browser, "cache-control"), "no-store", "it carries a new id");
+    assert_eq!(field(&browser, "cache-control"), "private, no-cache", "it carries a new id");
     browser.get("/").await.shows("a,b 1,2").status(200);
     assert_eq!(field(&browser, "content-type"), "text/csv; charset=utf-8");
     assert_eq!(field(&browser, "content-length"), "8");
