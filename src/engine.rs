@@ -20,6 +20,7 @@ use crate::log::{Gate, Line};
 use crate::mapper::cookie::SessionCookie;
 use crate::mapper::forwarded::{DOUBTFUL, Proxies};
 use crate::mapper::key::{Keys, random};
+use crate::mapper::pace::Pace;
 use crate::mapper::reap::{Addresses, Dying};
 use crate::mapper::returns::Returns;
 use crate::mapper::rotate::Rotated;
@@ -54,6 +55,7 @@ pub(crate) struct Core {
     pub(crate) kept: KeptPages,
     pub(crate) addresses: Addresses,
     pub(crate) dying: Dying,
+    pub(crate) pace: Arc<Pace>,
     pub(crate) rotated: Rotated,
     pub(crate) returns: Returns,
     #[cfg(feature = "multipart")]
@@ -102,10 +104,20 @@ impl Clock {
     }
 
     pub(crate) fn tick(&self) -> u32 {
-        let now = u32::try_from(self.start.elapsed().as_secs()).unwrap_or(u32::MAX);
-        let now = self.first.saturating_add(now);
+        let now = self.second();
         self.now.store(now, Ordering::Relaxed);
         now
+    }
+
+    /// The second that it is, not the one when it was moved last.
+    pub(crate) fn second(&self) -> u32 {
+        let gone = u32::try_from(self.start.elapsed().as_secs()).unwrap_or(u32::MAX);
+        self.first.saturating_add(gone)
+    }
+
+    /// When this second begins.
+    pub(crate) fn at(&self, second: u32) -> Instant {
+        self.start + Duration::from_secs(u64::from(second.saturating_sub(self.first)))
     }
 }
 

@@ -116,7 +116,7 @@ impl Flow {
     /// let server = Server::new(Flow::new(notes).form_tokens(false));
     /// # let mut browser = Browser::of(server);
     /// # browser.get("/").await.fill("text", "a").submit().await.shows("Saved 1 times, 1 bytes");
-    /// # browser.back().fill("text", "ab").submit().await.shows("Saved 2 times, 2 bytes");
+    /// # browser.back().await.fill("text", "ab").submit().await.shows("Saved 2 times, 2 bytes");
     /// # } }
     /// ```
     pub fn form_tokens(mut self, form_tokens: bool) -> Self {

@@ -35,6 +35,11 @@ impl Gate {
         self.0.fetch_add(1, Ordering::Relaxed) < LINES
     }
 
+    /// Whether a line was counted in this second.
+    pub(crate) fn is_used(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+
     /// Begins another second; returns how many lines the last one did not get.
     pub(crate) fn next_second(&self) -> u32 {
         self.0.swap(0, Ordering::Relaxed).saturating_sub(LINES)

@@ -333,6 +333,7 @@ impl Server {
             limits: self.limits,
             addresses: Addresses::default(),
             dying: Dying::default(),
+            pace: Arc::default(),
             rotated: Rotated::default(),
             gate: Gate::default(),
             runtime: tokio::runtime::Handle::current(),

@@ -10,6 +10,8 @@ pub(crate) struct Form {
     pub(crate) action: String,
     pub(crate) method: String,
     pub(crate) enctype: String,
+    /// Sent without being checked.
+    pub(crate) unchecked: bool,
 }
 
 #[derive(Debug)]
@@ -20,6 +22,28 @@ pub(crate) struct Field {
     pub(crate) value: String,
     pub(crate) disabled: bool,
     pub(crate) kind: Kind,
+    /// What browsers demand of it before they send it.
+    pub(crate) rules: Option<Box<Rules>>,
+}
+
+/// What browsers demand of a field.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    /// The kind of input: `text`, `number`.
+    pub(crate) input: String,
+    pub(crate) required: bool,
+    pub(crate) several: bool,
+    pub(crate) min: Option<String>,
+    pub(crate) max: Option<String>,
+    pub(crate) step: Option<String>,
+    pub(crate) pattern: Option<String>,
+    /// Characters, of what somebody has typed.
+    pub(crate) least: Option<usize>,
+    pub(crate) most: Option<usize>,
+    /// What the field held first.
+    pub(crate) first: String,
+    /// Somebody has filled it in.
+    pub(crate) edited: bool,
 }
 
 #[derive(Debug)]
@@ -45,6 +69,8 @@ pub(crate) enum Kind {
     Button {
         action: Option<String>,
         method: Option<String>,
+        /// It sends its form without checking it.
+        unchecked: bool,
     },
 }
 
@@ -86,7 +112,6 @@ impl Document {
             }
             match &field.kind {
                 Kind::Button { .. } if Some(at) != button => {}
-                Kind::Area => entries.push(field.entry(&with_crlf(&field.value))),
                 Kind::File { files, .. } if files.is_empty() => {
                     entries.push(Entry { file: Some(Bytes::new()), ..field.entry("") });
                 }
@@ -110,7 +135,7 @@ impl Document {
     pub(crate) fn goal(&self, form: usize, button: Option<usize>) -> (&str, bool) {
         let form = &self.forms[form];
         let (action, method) = match button.map(|at| &self.fields[at].kind) {
-            Some(Kind::Button { action, method }) => (action.as_ref(), method.as_ref()),
+            Some(Kind::Button { action, method, .. }) => (action.as_ref(), method.as_ref()),
             _ => (None, None),
         };
         (action.unwrap_or(&form.action), method.unwrap_or(&form.method) == "post")
@@ -145,12 +170,12 @@ impl Field {
 
 /// What is sent, as in a query.
 pub(crate) fn urlencoded(entries: &[Entry]) -> String {
-    let pairs = entries.iter().map(|entry| (&entry.name, &entry.value));
+    let pairs = entries.iter().map(|entry| (with_crlf(&entry.name), with_crlf(&entry.value)));
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 /// Lines end as in all that is sent: by CR LF.
-fn with_crlf(text: &str) -> String {
+pub(crate) fn with_crlf(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\r\n")
 }
 
@@ -176,7 +201,7 @@ mod tests {
 1
 2</textarea></form><input name=outside>"#,
         );
-        assert_eq!(sent(&document, None), ["id=7", "a=x", "b=on", "r=2", "s=one", "m=a", "m=c", "t=1\r\n2"]);
+        assert_eq!(sent(&document, None), ["id=7", "a=x", "b=on", "r=2", "s=one", "m=a", "m=c", "t=1\n2"]);
     }
 
     #[test]

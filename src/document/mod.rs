@@ -17,6 +17,8 @@ pub(crate) struct Document {
     pub(crate) targets: Vec<Target>,
     pub(crate) forms: Vec<Form>,
     pub(crate) fields: Vec<Field>,
+    /// What its markup says of what links tell where they come from: `no-referrer`.
+    pub(crate) referrer: String,
     /// The form the visitor is at.
     pub(crate) filled: Option<usize>,
 }

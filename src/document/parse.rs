@@ -2,7 +2,7 @@
 
 use scraper::{ElementRef, Html, Node};
 
-use super::form::{Choice, Field, Form, Kind};
+use super::form::{Choice, Field, Form, Kind, Rules};
 use super::{Document, Leads, Piece, Role, Target, label};
 
 /// Elements that stand on lines of their own, and are nothing more; all others are part of a line.
@@ -64,6 +64,7 @@ impl Reader {
         match element.value().name() {
             "script" | "style" | "template" | "datalist" => {}
             "title" => self.title(element),
+            "meta" => self.meta(element),
             // There are no scripts; the parser left the content as text.
             "noscript" => self.children(Html::parse_fragment(&text_of(element)).root_element(), inside),
             "a" => self.link(element, inside),
@@ -120,6 +121,12 @@ impl Reader {
         }
     }
 
+    fn meta(&mut self, element: ElementRef<'_>) {
+        if element.attr("name").is_some_and(|name| name.eq_ignore_ascii_case("referrer")) {
+            self.document.referrer = element.attr("content").unwrap_or_default().to_owned();
+        }
+    }
+
     fn block(&mut self, role: Role, element: ElementRef<'_>, inside: Inside) {
         self.piece(Piece::Begin(role), inside);
         self.children(element, inside);
@@ -148,6 +155,7 @@ impl Reader {
             action: attribute("action"),
             method: attribute("method").to_ascii_lowercase(),
             enctype: attribute("enctype").to_ascii_lowercase(),
+            unchecked: element.attr("novalidate").is_some(),
         });
         let form = Some(self.document.forms.len() - 1);
         self.block(Role::Block, element, Inside { form, ..inside });
@@ -164,8 +172,12 @@ impl Reader {
             "submit" | "image" => return self.input_button(element, inside),
             _ => Kind::Line,
         };
-        let ticked = matches!(kind, Kind::Checkbox { .. } | Kind::Radio { .. });
-        let value = if ticked && element.attr("value").is_none() { "on".to_owned() } else { value(element) };
+        let value = match kind {
+            Kind::Checkbox { .. } | Kind::Radio { .. } if element.attr("value").is_none() => "on".to_owned(),
+            // A line has no line ends.
+            Kind::Line => value(element).replace(['\r', '\n'], ""),
+            _ => value(element),
+        };
         self.field(element, inside, kind, value);
     }
 
@@ -219,12 +231,14 @@ impl Reader {
         if let Some(form) = element.attr("form") {
             self.elsewhere.push((at, form.to_owned()));
         }
+        let rules = rules(element, &kind, &value);
         self.document.fields.push(Field {
             form: inside.form,
             name: element.attr("name").unwrap_or_default().to_owned(),
             value,
             disabled: inside.disabled || element.attr("disabled").is_some(),
             kind,
+            rules,
         });
         at
     }
@@ -251,7 +265,31 @@ fn button(element: ElementRef<'_>) -> Kind {
     Kind::Button {
         action: attribute("formaction"),
         method: attribute("formmethod").map(|method| method.to_ascii_lowercase()),
+        unchecked: element.attr("formnovalidate").is_some(),
     }
+}
+
+/// What browsers demand of a field. Nothing of what cannot be filled in.
+fn rules(element: ElementRef<'_>, kind: &Kind, first: &str) -> Option<Box<Rules>> {
+    let has = |name| element.attr(name).is_some();
+    if matches!(kind, Kind::Hidden | Kind::Button { .. }) || has("readonly") {
+        return None;
+    }
+    let text = |name| element.attr(name).map(str::to_owned);
+    let number = |name| element.attr(name)?.trim().parse().ok();
+    Some(Box::new(Rules {
+        input: element.attr("type").unwrap_or_default().to_ascii_lowercase(),
+        required: has("required"),
+        several: has("multiple"),
+        min: text("min"),
+        max: text("max"),
+        step: text("step"),
+        pattern: text("pattern"),
+        least: number("minlength"),
+        most: number("maxlength"),
+        first: first.to_owned(),
+        edited: false,
+    }))
 }
 
 /// A `<select>` as it is first: if nothing is chosen, the first option that can be.

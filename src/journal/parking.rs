@@ -101,6 +101,7 @@ impl Core {
             }
             core.park_orphans(now).await;
             core.journal().tending.store(false, Ordering::Relaxed);
+            core.stir();
         });
     }
 
@@ -200,6 +201,11 @@ impl Core {
 impl super::Journal {
     pub(super) fn woken(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Session>>> {
         self.woken.lock().expect("no code panics while it holds the woken sessions")
+    }
+
+    /// Whether sessions are left that the next second is for.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.looked.load(Ordering::Relaxed) != u64::MAX || !self.woken().is_empty()
     }
 
     /// Whether a session is in memory.

@@ -23,7 +23,7 @@ use crate::session::{Session, Talk, Task};
 use crate::step::{Answered, HERE, OldPages, Token};
 
 /// Seconds in which `replays` are counted.
-pub(super) const WINDOW: u32 = 10;
+pub(crate) const WINDOW: u32 = 10;
 
 const HURRIED: &str = "You go back and forth faster than we can follow.";
 const TOO_LONG: &str = "That page cannot be found again in time.";
@@ -436,6 +436,11 @@ impl super::Journal {
         let count = replays.entry(visitor).or_default();
         *count += 1;
         *count <= limit
+    }
+
+    /// Whether any were counted in this window.
+    pub(crate) fn counts_replays(&self) -> bool {
+        !self.replays.lock().expect("no code panics while it holds the counts").is_empty()
     }
 
     /// A new window begins.

@@ -10,6 +10,7 @@ pub(crate) mod fuzz;
 pub(crate) mod identify;
 pub(crate) mod key;
 pub(crate) mod network;
+pub(crate) mod pace;
 pub(crate) mod purpose;
 pub(crate) mod reap;
 pub(crate) mod returns;

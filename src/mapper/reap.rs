@@ -41,17 +41,27 @@ impl Addresses {
     }
 }
 
+impl Dying {
+    /// When the grace of the first is over.
+    pub(super) fn next_due(&self) -> Option<u32> {
+        let dying = self.0.lock().expect("no code panics while it holds the dying");
+        dying.front().map(|(due, _)| *due)
+    }
+}
+
 impl Core {
     /// Runs until the server is gone.
     pub(crate) fn start_reaper(self: &Arc<Self>) {
-        let server = Arc::downgrade(self);
+        let (server, pace) = (Arc::downgrade(self), self.pace.clone());
         self.runtime.spawn(async move {
-            let mut tick = tokio::time::interval(TICK);
-            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            let mut next = tokio::time::Instant::now();
             loop {
-                tick.tick().await;
+                let comes = pace.comes(next).await;
                 let Some(server) = server.upgrade() else { return };
-                server.reap().await;
+                if comes {
+                    server.reap().await;
+                }
+                next = server.next_look();
             }
         });
     }

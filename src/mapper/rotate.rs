@@ -47,6 +47,12 @@ impl Rotated {
         self.count.store(line.len(), Ordering::Relaxed);
     }
 
+    /// The second of the first.
+    pub(super) fn oldest(&self) -> Option<u32> {
+        let line = self.line.lock().expect("no code panics while it holds the rotations");
+        line.front().map(|rotation| rotation.second)
+    }
+
     fn sessions(&self, old: VisitorId) -> Vec<(Answered, Arc<Session>)> {
         let line = self.line.lock().expect("no code panics while it holds the rotations");
         let of = line.iter().rev().filter(|one| one.old == old);

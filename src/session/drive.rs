@@ -67,7 +67,9 @@ impl Session {
         let session = self.clone();
         let mut task = Some(task);
         self.core.runtime.spawn(poll_fn(move |cx| {
+            session.core.stir();
             task = task.take().and_then(|task| session.poll(task));
+            session.core.stir();
             if task.is_none() {
                 return Poll::Ready(());
             }

@@ -17,8 +17,9 @@ use super::client::Client;
 use super::history::{Arrival, History, Trail};
 use super::navigation::{Navigation, Source};
 use super::page::Page;
+use super::place::{Place, short};
+use super::referrer::{Policy, Referrer};
 use super::stream::Stream;
-use super::url;
 use crate::document::Leads;
 use crate::flow::Flow;
 use crate::journal::Memory;
@@ -26,7 +27,7 @@ use crate::server::Server;
 
 /// A tab of a visitor's browser, with a server in memory behind it.
 ///
-/// The server is called `test.invalid`; its sessions live until the last browser and stream of it is dropped. What a
+/// The server is at `http://localhost` unless [`at`](Self::at) says where; its sessions live until the last browser and stream of it is dropped. What a
 /// method looks for and does not find is a panic that shows the page and the way there.
 ///
 /// ```
@@ -45,7 +46,7 @@ use crate::server::Server;
 /// browser.get("/").await.shows("Count: 0");
 /// browser.follow("++").await.shows("Count: 1");
 /// browser.follow("++").await.shows("Count: 2");
-/// browser.back().shows("Count: 1");
+/// browser.back().await.shows("Count: 1");
 /// browser.reload().await.shows("Count: 2");
 /// # }
 /// ```
@@ -55,6 +56,10 @@ pub struct Browser {
     pub(super) trail: Trail,
     /// The other site that the next navigation comes from.
     pub(super) elsewhere: Option<String>,
+    /// The visitor says yes if the next step sends a form again.
+    pub(super) resubmits: bool,
+    /// The next form is sent as it is.
+    pub(super) unchecked: bool,
 }
 
 /// Visitors and tabs.
@@ -163,6 +168,38 @@ impl Browser {
         Self::with(self.client.clone())
     }
 
+    /// The server's address from now on, as the visitor's browser has it: scheme, host, and a port if there is one. Default:
+    /// `http://localhost`.
+    ///
+    /// Over https cookies are `Secure`. Over http to another machine browsers tell less of where a request comes from, so
+    /// that is where a server has to do with less.
+    ///
+    /// ```
+    /// # use continuity::prelude::*;
+    /// # use continuity::test::Browser;
+    /// async fn flow(mut req: Request) -> Result<()> {
+    ///     let site = req.header("sec-fetch-site").unwrap_or("not said".into());
+    ///     req.print(html! { (req.header("host").unwrap_or_default()) ": " (site) });
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let mut browser = Browser::new(flow);
+    /// browser.get("/").await.shows("localhost: none");
+    /// browser.at("http://shop.example:8080").get("/").await.shows("shop.example:8080: not said");
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If it is no origin.
+    #[track_caller]
+    pub fn at(&mut self, origin: &str) -> &mut Self {
+        let Some(place) = Place::read(origin) else {
+            panic!("{origin:?} is no origin: write one like \"https://shop.example\"");
+        };
+        self.client.place = place;
+        self
+    }
+
     /// Another visitor of the same server, who knows nothing of this one.
     pub fn other(&self) -> Self {
         Self::with(self.client.other())
@@ -186,7 +223,8 @@ impl Browser {
     }
 
     fn with(client: Client) -> Self {
-        Browser { client, history: History::default(), trail: Trail::default(), elsewhere: None }
+        let (history, trail) = (History::default(), Trail::default());
+        Browser { client, history, trail, elsewhere: None, resubmits: false, unchecked: false }
     }
 }
 
@@ -197,9 +235,9 @@ impl Browser {
     /// address makes no new entry in the history.
     #[track_caller]
     pub fn get(&mut self, url: &str) -> Going<'_> {
-        let source = self.source(Source::Typed);
-        let navigation = Navigation::get(self.resolve(url), &source);
-        self.trail.add(format!("get {}", url::short(url)));
+        let source = self.source(None);
+        let navigation = Navigation::get(self.resolve(url), source);
+        self.trail.add(format!("get {}", short(url)));
         self.go(navigation)
     }
 
@@ -277,9 +315,9 @@ impl Browser {
     /// ```
     #[track_caller]
     pub fn post(&mut self, url: &str, fields: &[(&str, &str)]) -> Going<'_> {
-        let source = self.source(Source::OwnPage);
-        let navigation = Navigation::post(self.resolve(url), fields, &source);
-        self.trail.add(format!("post {}", url::short(url)));
+        let source = self.source(self.here());
+        let navigation = Navigation::post(self.resolve(url), fields, source);
+        self.trail.add(format!("post {}", short(url)));
         self.go(navigation)
     }
 
@@ -298,7 +336,7 @@ impl Browser {
     #[track_caller]
     pub fn send(&mut self, request: http::Request<Bytes>) -> Going<'_> {
         let navigation = Navigation::raw(request);
-        self.trail.add(format!("send {} {}", navigation.method, url::short(&navigation.url)));
+        self.trail.add(format!("send {} {}", navigation.method, short(&navigation.url)));
         self.go(navigation)
     }
 
@@ -306,50 +344,19 @@ impl Browser {
     /// redirects. The future borrows nothing.
     #[track_caller]
     pub fn open(&mut self, url: &str) -> impl Future<Output = Stream> + Send + use<> {
-        let source = self.source(Source::Typed);
-        let navigation = Navigation::get(self.resolve(url), &source);
+        let source = self.source(None);
+        let navigation = Navigation::get(self.resolve(url), source);
         let client = self.client.clone();
         async move { Stream::new(client.exchange(&navigation).await, client) }
     }
 
-    /// Does again what led to this page: for a page that a POST led to, the POST.
-    #[track_caller]
-    pub fn reload(&mut self) -> Going<'_> {
-        let navigation = self.page().navigation.clone();
-        self.trail.add("reload".into());
-        self.arrive(navigation, Arrival::InPlace)
-    }
-
-    /// The page before this one, as it was left, with what was filled in. No request is made.
-    #[track_caller]
-    pub fn back(&mut self) -> &mut Self {
-        let went = self.history.back();
-        self.found(went.then_some(()).ok_or("I looked for a page before this one"));
-        self.trail.add("back".into());
-        self
-    }
-
-    /// The page that was left by [`back`](Self::back), as it was left. No request is made.
-    #[track_caller]
-    pub fn forward(&mut self) -> &mut Self {
-        let went = self.history.forward();
-        self.found(went.then_some(()).ok_or("I looked for a page after this one"));
-        self.trail.add("forward".into());
-        self
-    }
-
-    /// The page before this one, asked for again: what browsers do where a page was not to be stored.
-    #[track_caller]
-    pub fn back_reloading(&mut self) -> Going<'_> {
-        self.back();
-        self.reload()
-    }
-
-    /// Lets time pass. With paused time it passes at once.
+    /// Lets time pass. With paused time it passes at once: it jumps to whatever happens next, to the last of it.
     pub fn wait(&mut self, time: Duration) -> Going<'_> {
         self.trail.add(format!("wait {time:?}"));
         Going::new(async move {
+            let leap = self.client.leap();
             tokio::time::sleep(time).await;
+            drop(leap);
             self
         })
     }
@@ -357,34 +364,56 @@ impl Browser {
     #[track_caller]
     pub(super) fn resolve(&self, href: &str) -> String {
         let base = self.history.page().map_or("/", Page::url);
-        match url::resolve(base, href) {
+        match self.client.place.resolve(base, href) {
             Some(url) => url,
-            None => panic!("{href} leads away from {}, and there is nothing else here", url::ORIGIN),
+            None => self.leads_away(href),
         }
     }
 
-    fn source(&mut self, usual: Source) -> Source {
-        self.elsewhere.take().map_or(usual, Source::Elsewhere)
+    #[track_caller]
+    fn leads_away(&self, what: &str) -> ! {
+        panic!("{what} leads away from {}, and there is nothing else here", self.client.place.origin())
+    }
+
+    /// Where the next request comes from: the page of another site, if the test says so.
+    fn source(&mut self, usual: Option<Referrer>) -> Source {
+        match self.elsewhere.take() {
+            Some(origin) => Source::Page(Referrer::Foreign { origin }),
+            None => usual.map_or(Source::Typed, Source::Page),
+        }
+    }
+
+    /// The page that is shown, or the server's first if there is none yet.
+    fn here(&self) -> Option<Referrer> {
+        let root = || Referrer::Own { url: "/".to_owned(), policy: Policy::default() };
+        Some(self.history.page().map_or_else(root, Page::referrer))
     }
 
     #[track_caller]
     fn go_by_link(&mut self, href: &str) -> Going<'_> {
-        let source = self.source(Source::OwnPage);
+        let source = self.source(self.here());
         // A place on the same page is no request.
         if href.trim().starts_with('#') {
             return Going::new(async move { self });
         }
-        self.go(Navigation::get(self.resolve(href), &source))
+        self.go(Navigation::get(self.resolve(href), source))
     }
 
     #[track_caller]
     fn send_form(&mut self, form: usize, button: Option<usize>, step: String) -> Going<'_> {
-        let source = self.source(Source::OwnPage);
+        let objection = self.page().document.objection(form, button);
+        if let Some(objection) = objection.filter(|_| !std::mem::take(&mut self.unchecked)) {
+            panic!(
+                "{}",
+                self.refusal(format_args!(
+                    "browsers do not send this form: {objection}; `unchecked()` sends it"
+                ))
+            );
+        }
+        let source = self.source(self.here());
         let page = self.page();
-        let sent = Navigation::submit(page.url(), &page.document, form, button, &source);
-        let Some(navigation) = sent else {
-            panic!("the form leads away from {}, and there is nothing else here", url::ORIGIN);
-        };
+        let sent = Navigation::submit(&self.client.place, page.url(), &page.document, form, button, source);
+        let Some(navigation) = sent else { self.leads_away("the form") };
         self.trail.add(step);
         self.go(navigation)
     }
@@ -412,7 +441,7 @@ impl Browser {
 pub struct Going<'b>(Pin<Box<dyn Future<Output = &'b mut Browser> + Send + 'b>>);
 
 impl<'b> Going<'b> {
-    fn new(future: impl Future<Output = &'b mut Browser> + Send + 'b) -> Self {
+    pub(super) fn new(future: impl Future<Output = &'b mut Browser> + Send + 'b) -> Self {
         Going(Box::pin(future))
     }
 }

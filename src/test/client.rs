@@ -12,9 +12,11 @@ use http_body_util::BodyExt;
 use super::cookies::Jar;
 use super::navigation::Navigation;
 use super::page::Page;
+use super::place::Place;
 use super::served::Served;
 use crate::body::Body;
 use crate::engine::Core;
+use crate::mapper::pace::Leap;
 use crate::server::Server;
 
 /// Redirects followed in a row.
@@ -30,6 +32,8 @@ pub(super) struct Client {
     /// What goes with every request.
     pub(super) headers: HeaderMap,
     pub(super) address: SocketAddr,
+    /// Where the server is.
+    pub(super) place: Place,
     /// After each page all sessions are replayed.
     pub(super) rehearses: bool,
 }
@@ -57,6 +61,11 @@ impl Client {
         self.server().0.sessions()
     }
 
+    /// Lets time pass at once, if it does, until what comes of this is dropped.
+    pub(super) fn leap(&self) -> Leap {
+        Leap::begin(self.core())
+    }
+
     /// What the parts of the server share.
     pub(super) fn core(&self) -> Arc<Core> {
         self.server().0.0.clone()
@@ -72,7 +81,8 @@ impl Client {
 
     /// Another visitor of the same server.
     pub(super) fn other(&self) -> Self {
-        Client { rehearses: self.rehearses, server: self.server.clone(), ..Self::of(self.server()) }
+        let (server, place) = (self.server.clone(), self.place.clone());
+        Client { rehearses: self.rehearses, server, place, ..Self::of(self.server()) }
     }
 
     fn of(server: Arc<Served>) -> Self {
@@ -82,6 +92,7 @@ impl Client {
             jar: Arc::default(),
             headers: HeaderMap::new(),
             address,
+            place: Place::default(),
             rehearses: false,
         }
     }
@@ -98,7 +109,7 @@ impl Client {
             let body = body.collect().await.unwrap_or_else(|error| {
                 panic!("the body of {} broke off: {error}\n(asked for at {place})", navigation.url)
             });
-            match navigation.redirected(head.status, &head.headers) {
+            match navigation.redirected(&self.place, head.status, &head.headers) {
                 Some(next) => navigation = next,
                 None => {
                     self.rehearse(&navigation, place).await;
@@ -124,10 +135,13 @@ impl Client {
 
     /// One request and the head of its response.
     pub(super) async fn exchange(&self, navigation: &Navigation) -> Response<Body> {
-        let response = self.server().0.answer(self.request(navigation), Some(self.address)).await;
+        let server = self.server();
+        server.0.0.stir();
+        let response = server.0.answer(self.request(navigation), self.place.via(self.address)).await;
+        server.0.0.stir();
         let mut jar = self.jar();
         for cookie in response.headers().get_all(header::SET_COOKIE) {
-            jar.keep(cookie, &navigation.url);
+            jar.keep(cookie, &self.place, &navigation.url);
         }
         drop(jar);
         response
@@ -138,10 +152,10 @@ impl Client {
         let mut request = Request::new(navigation.body.clone());
         *request.method_mut() = navigation.method.clone();
         *request.uri_mut() = url;
-        *request.headers_mut() = navigation.headers.clone();
+        *request.headers_mut() = navigation.fields(&self.place);
         let headers = request.headers_mut();
         if !headers.contains_key(header::COOKIE)
-            && let Some(cookies) = self.jar().field(&navigation.url, navigation.asker)
+            && let Some(cookies) = self.jar().field(&self.place, &navigation.url, navigation.asker())
         {
             let cookies = HeaderValue::try_from(cookies).expect("cookies came in a header, or were checked");
             headers.insert(header::COOKIE, cookies);

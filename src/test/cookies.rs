@@ -1,6 +1,4 @@
-//! The cookies of one browser: kept, sent back and forgotten as browsers do, for one host.
-//!
-//! `Domain` and `Secure` make no difference: there is one host, and it is trusted.
+//! The cookies of one browser: kept, sent back and forgotten as browsers do. `Domain` makes no difference.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,6 +6,7 @@ use cookie::{Cookie, SameSite};
 use http::HeaderValue;
 use tokio::time::Instant;
 
+use super::place::Place;
 use crate::document::url;
 
 #[derive(Debug, Default, Clone)]
@@ -18,6 +17,10 @@ struct Kept {
     name: String,
     value: String,
     path: String,
+    /// The host that set it; `None`: the test did, for all.
+    host: Option<String>,
+    /// Goes only where browsers trust the way.
+    secure: bool,
     same_site: SameSite,
     /// When it is forgotten; `None` with the browser.
     dies: Option<Instant>,
@@ -37,11 +40,17 @@ pub(super) enum Asker {
 
 impl Jar {
     /// Keeps the cookie of a `Set-Cookie` field that came from `url`. What cannot be read is dropped.
-    pub(super) fn keep(&mut self, field: &HeaderValue, url: &str) {
+    pub(super) fn keep(&mut self, field: &HeaderValue, here: &Place, url: &str) {
         let Some(cookie) = field.to_str().ok().and_then(|field| Cookie::parse(field).ok()) else { return };
+        let secure = cookie.secure() == Some(true);
+        if secure && !here.is_trustworthy() {
+            return;
+        }
+        let host = Some(here.name().to_owned());
         let path = cookie.path().filter(|path| path.starts_with('/'));
         let path = path.unwrap_or_else(|| default_path(url)).to_owned();
-        self.0.retain(|kept| kept.name != cookie.name() || kept.path != path);
+        let same = |kept: &Kept| kept.host.is_none() || kept.host == host;
+        self.0.retain(|kept| kept.name != cookie.name() || kept.path != path || !same(kept));
         let left = time_left(&cookie);
         if left == Some(Duration::ZERO) {
             return;
@@ -50,6 +59,8 @@ impl Jar {
             name: cookie.name().to_owned(),
             value: cookie.value().to_owned(),
             path,
+            host,
+            secure,
             same_site: cookie.same_site().unwrap_or(SameSite::Lax),
             dies: left.and_then(|left| Instant::now().checked_add(left)),
         });
@@ -59,16 +70,18 @@ impl Jar {
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.0.retain(|kept| kept.name != name);
         let (name, value, path) = (name.to_owned(), value.to_owned(), "/".to_owned());
-        self.0.push(Kept { name, value, path, same_site: SameSite::Lax, dies: None });
+        let (host, secure, same_site) = (None, false, SameSite::Lax);
+        self.0.push(Kept { name, value, path, host, secure, same_site, dies: None });
     }
 
     /// The `Cookie` field of a request, if there are any to send: the longest path first.
-    pub(super) fn field(&mut self, url: &str, asker: Asker) -> Option<String> {
+    pub(super) fn field(&mut self, here: &Place, url: &str, asker: Asker) -> Option<String> {
         self.forget_old();
         if asker == Asker::Server {
             return None;
         }
-        let mut sent: Vec<_> = self.0.iter().filter(|kept| kept.goes_to(url::path(url), asker)).collect();
+        let mut sent: Vec<_> =
+            self.0.iter().filter(|kept| kept.goes_to(here, url::path(url), asker)).collect();
         sent.sort_by_key(|kept| std::cmp::Reverse(kept.path.len()));
         let pairs: Vec<_> = sent.iter().map(|kept| format!("{}={}", kept.name, kept.value)).collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
@@ -89,7 +102,12 @@ impl Jar {
 }
 
 impl Kept {
-    fn goes_to(&self, path: &str, asker: Asker) -> bool {
+    fn goes_to(&self, here: &Place, path: &str, asker: Asker) -> bool {
+        if self.host.as_deref().is_some_and(|host| host != here.name())
+            || self.secure && !here.is_trustworthy()
+        {
+            return false;
+        }
         let Some(below) = path.strip_prefix(&*self.path) else { return false };
         let whole = below.is_empty() || below.starts_with('/') || self.path.ends_with('/');
         whole
@@ -127,13 +145,13 @@ mod tests {
     fn jar(cookies: &[(&'static str, &str)]) -> Jar {
         let mut jar = Jar::default();
         for (cookie, url) in cookies {
-            jar.keep(&HeaderValue::from_static(cookie), url);
+            jar.keep(&HeaderValue::from_static(cookie), &Place::default(), url);
         }
         jar
     }
 
     fn sent(jar: &mut Jar, url: &str) -> String {
-        jar.field(url, Asker::OwnPage).unwrap_or_default()
+        jar.field(&Place::default(), url, Asker::OwnPage).unwrap_or_default()
     }
 
     #[test]
@@ -182,9 +200,23 @@ mod tests {
     #[test]
     fn other_sites_bring_what_same_site_lets_through() {
         let mut jar = jar(&[("s=1; SameSite=Strict", "/"), ("l=2", "/"), ("n=3; SameSite=None", "/")]);
-        assert_eq!(jar.field("/", Asker::OwnPage).as_deref(), Some("s=1; l=2; n=3"));
-        assert_eq!(jar.field("/", Asker::OtherSite).as_deref(), Some("l=2; n=3"));
-        assert_eq!(jar.field("/", Asker::OtherSitePosting).as_deref(), Some("n=3"));
+        assert_eq!(jar.field(&Place::default(), "/", Asker::OwnPage).as_deref(), Some("s=1; l=2; n=3"));
+        assert_eq!(jar.field(&Place::default(), "/", Asker::OtherSite).as_deref(), Some("l=2; n=3"));
+        assert_eq!(jar.field(&Place::default(), "/", Asker::OtherSitePosting).as_deref(), Some("n=3"));
+    }
+
+    #[test]
+    fn a_secure_cookie_goes_only_where_the_way_is_trusted_and_each_host_has_its_own() {
+        let at = |origin: &str| Place::read(origin).expect("an origin");
+        let (shop, plain, other) =
+            (at("https://shop.test"), at("http://shop.test:80"), at("https://other.test"));
+        let (mut jar, field) = (Jar::default(), HeaderValue::from_static);
+        jar.keep(&field("a=1; Secure"), &shop, "/");
+        jar.keep(&field("b=2"), &shop, "/");
+        jar.keep(&field("c=3; Secure"), &plain, "/");
+        assert_eq!(jar.field(&shop, "/", Asker::OwnPage).as_deref(), Some("a=1; b=2"));
+        assert_eq!(jar.field(&plain, "/", Asker::OwnPage).as_deref(), Some("b=2"));
+        assert_eq!(jar.field(&other, "/", Asker::OwnPage), None);
     }
 
     #[test]

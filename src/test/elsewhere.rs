@@ -4,7 +4,7 @@ use http::header;
 
 use super::browser::{Browser, Going};
 use super::navigation::Navigation;
-use super::url;
+use super::place::short;
 
 /// Round trips to another site, which a test plays itself: it reads where the browser is sent, and comes back
 /// [`from_site`](Browser::from_site).
@@ -34,7 +34,8 @@ impl Browser {
     pub fn sent_to(&self) -> String {
         let page = self.page();
         let location = page.headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
-        let away = location.filter(|to| page.status.is_redirection() && url::resolve("/", to).is_none());
+        let away = location
+            .filter(|to| page.status.is_redirection() && self.client.place.resolve("/", to).is_none());
         self.found(away.ok_or("I looked for the way to another site")).to_owned()
     }
 
@@ -72,7 +73,7 @@ impl Browser {
     #[track_caller]
     pub fn notify(&mut self, url: &str, fields: &[(&str, &str)]) -> Going<'_> {
         let navigation = Navigation::by_server(self.resolve(url), fields);
-        self.trail.add(format!("notify {}", url::short(url)));
+        self.trail.add(format!("notify {}", short(url)));
         self.go(navigation)
     }
 }

@@ -102,9 +102,9 @@ async fn ask_asks_until_it_is_right() {
 #[tokio::test]
 async fn navigations_say_where_they_come_from() {
     let mut browser = Browser::new(mirror);
-    browser.get("/x?y=1").await.shows("1: GET /x?y=1").shows("site none origin host test.invalid");
+    browser.get("/x?y=1").await.shows("1: GET /x?y=1").shows("site none origin host localhost");
     browser.fill("a", "ä b").submit().await.shows("2: GET /x?a=%C3%A4+b site same-origin origin host");
-    browser.post("z", &[("b", "1")]).await.shows("3: POST /z b=1 site same-origin origin http://test");
+    browser.post("z", &[("b", "1")]).await.shows("3: POST /z b=1 site same-origin origin http://localhost");
     browser.from_site("https://elsewhere.test").post("/", &[]).await.status(403);
     browser.from_site("https://elsewhere.test").get("/").await.shows("from another site");
     browser.get("../w").await.shows("GET /w").shows("site none");
@@ -168,28 +168,114 @@ async fn back_shows_what_was_there_and_asks_for_nothing() {
     let mut browser = Browser::new(mirror);
     browser.get("/1").await.fill("a", "typed");
     browser.get("/2").await.shows("2: GET /2");
-    browser.back().shows("1: GET /1");
+    browser.back().await.shows("1: GET /1");
     assert_eq!(browser.value("a"), "typed");
-    browser.forward().shows("2: GET /2");
+    browser.forward().await.shows("2: GET /2");
     browser.back_reloading().await.shows("3: GET /1");
-    browser.forward().shows("2: GET /2");
+    browser.forward().await.shows("2: GET /2");
     browser.reload().await.shows("4: GET /2");
-    browser.get("/2").await.back().shows("3: GET /1");
+    browser.get("/2").await.back().await.shows("3: GET /1");
 }
 
 #[tokio::test]
-async fn reload_posts_again() {
+async fn a_form_is_sent_again_only_when_the_visitor_says_yes() {
     let mut browser = Browser::new(mirror);
     browser.get("/").await.post("/", &[("a", "1")]).await.shows("2: POST / a=1");
-    browser.reload().await.shows("3: POST / a=1");
-    browser.back().shows("1: GET /");
+    browser.resubmitting().reload().await.shows("3: POST / a=1");
+    browser.back().await.shows("1: GET /");
+    browser.forward().await.shows("3: POST / a=1");
+    browser.get("/2").await.shows("4: GET /2");
+    browser.resubmitting().back_reloading().await.shows("5: POST / a=1");
+}
+
+#[tokio::test]
+#[should_panic(expected = "browsers ask here: to show POST / they have to send the form again")]
+async fn to_reload_what_a_form_made_is_told() {
+    let mut browser = Browser::new(mirror);
+    browser.get("/").await.post("/", &[("a", "1")]).await.shows("2: POST / a=1");
+    browser.reload().await;
+}
+
+/// Each page says how it may be kept.
+async fn keeping(mut req: Request) -> Result<()> {
+    for hit in 1.. {
+        if req.path() == "/secret" {
+            req.sensitive();
+        }
+        let form = html! { (hit) form method="post" { input name="a"; } };
+        req.print(form).next().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn back_asks_again_for_what_is_not_stored_and_shows_the_rest_as_it_was() {
+    let mut browser = Browser::new(keeping);
+    browser.get("/secret").await.shows("1").fill("a", "typed");
+    browser.get("/open").await.shows("2").fill("a", "typed");
+    assert_eq!(browser.header_value("cache-control").as_deref(), Some("private, no-cache"));
+    browser.get("/secret?2").await.shows("3");
+    browser.jump(-1).await.shows("2");
+    assert_eq!(browser.value("a"), "typed");
+    browser.back().await.shows("4");
+    assert_eq!(
+        (browser.value("a"), browser.header_value("cache-control")),
+        ("".into(), Some("no-store".into()))
+    );
+    browser.forward().await.shows("2").forward().await.shows("5");
+    browser.jump(-2).await.shows("6");
+}
+
+#[tokio::test]
+#[should_panic(expected = "browsers ask here: to show POST /secret")]
+async fn back_to_what_a_form_made_and_nobody_stored_is_told() {
+    let mut browser = Browser::new(keeping);
+    browser.get("/secret").await.fill("a", "x").submit().await.get("/open").await;
+    browser.back().await;
+}
+
+#[tokio::test]
+#[should_panic(
+    expected = "browsers do not send this form: the field `n` holds \"1.5\", and it goes by steps of 1 from 0"
+)]
+async fn a_form_that_browsers_do_not_send_is_told() {
+    async fn form(mut req: Request) -> Result<()> {
+        req.print(html! { form { input type="number" name="n"; } }).next().await?;
+        Ok(())
+    }
+    let mut browser = Browser::new(form);
+    browser.get("/").await.fill("n", 1.5).unchecked().submit().await.back().await.fill("n", 1.5);
+    browser.submit().await;
+}
+
+#[tokio::test]
+async fn over_plain_http_less_is_said_and_cookies_are_not_secure() {
+    async fn form(mut req: Request) -> Result<()> {
+        for hit in 1.. {
+            let said = |name: &str| req.header(name).unwrap_or("-".to_owned());
+            let page = html! {
+                (hit) " site " (said("sec-fetch-site")) " origin " (said("origin")) " from " (said("referer"))
+                form method="post" { button { "Go" } }
+            };
+            req.set_header("referrer-policy", "no-referrer")?.print(page).next().await?;
+        }
+        Ok(())
+    }
+    let mut browser = Browser::new(form);
+    browser.get("/").await.click("Go").await.shows("site same-origin origin null from -");
+    let mut browser = browser.other();
+    browser.at("http://shop.example").get("/").await.shows("1 site - origin - from -");
+    assert!(browser.cookie("sid").is_some());
+    let mut browser = browser.other();
+    browser.at("https://shop.example").get("/").await.shows("1 site none");
+    assert!(browser.cookie("__Host-sid").is_some(), "the server knows that it came over https");
 }
 
 #[tokio::test]
 async fn an_answer_to_an_old_page_is_not_applied() {
     let mut browser = Browser::new(counter);
     browser.get("/").await.follow("++").await.follow("++").await.shows("Count: 2");
-    browser.back();
+    browser.back().await;
     browser.follow("--").await.shows("Count: 2").shows("older page");
 }
 

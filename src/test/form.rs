@@ -17,8 +17,14 @@ impl Document {
                 format!("I looked for an option {value:?} of `{name}` (there are {})", there.join(", "))
             }),
             Kind::Checkbox { .. } | Kind::Radio { .. } => self.choose(at, value),
-            _ => {
-                self.fields[at].value = value.to_owned();
+            kind => {
+                // What is pasted into a line loses its line ends.
+                let lines = matches!(kind, Kind::Area);
+                self.fields[at].value =
+                    if lines { value.to_owned() } else { value.replace(['\r', '\n'], "") };
+                if let Some(rules) = &mut self.fields[at].rules {
+                    rules.edited = true;
+                }
                 Ok(())
             }
         }

@@ -40,18 +40,18 @@ impl History {
         }
     }
 
-    /// Goes back by a page, if there is one.
-    pub(super) fn back(&mut self) -> bool {
-        let can = self.at > 0;
-        self.at -= usize::from(can);
-        can
+    /// The page so many on, or back.
+    pub(super) fn beside(&self, by: isize) -> Option<&Page> {
+        self.pages.get(self.at.checked_add_signed(by)?)
     }
 
-    /// Goes forward by a page, if there is one.
-    pub(super) fn forward(&mut self) -> bool {
-        let can = self.at + 1 < self.pages.len();
-        self.at += usize::from(can);
-        can
+    /// Goes there, if it is there.
+    pub(super) fn go(&mut self, by: isize) -> bool {
+        let there = self.beside(by).is_some();
+        if there {
+            self.at = self.at.saturating_add_signed(by);
+        }
+        there
     }
 
     fn add(&mut self, page: Page) {
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn page(url: &str) -> Page {
-        let navigation = Navigation::get(url.to_owned(), &Source::Typed);
+        let navigation = Navigation::get(url.to_owned(), Source::Typed);
         Page::new(navigation, http::StatusCode::OK, http::HeaderMap::new(), bytes::Bytes::new())
     }
 
@@ -110,16 +110,16 @@ mod tests {
     #[test]
     fn back_and_forward_walk_and_a_new_page_ends_what_was_ahead() {
         let mut history = History::default();
-        assert!(!history.back() && !history.forward() && history.page().is_none());
+        assert!(!history.go(-1) && !history.go(1) && history.page().is_none());
         for at in ["/1", "/2", "/3"] {
             history.arrive(page(at), Arrival::Next);
         }
-        assert!(history.back() && history.back() && !history.back());
+        assert!(history.go(-1) && history.go(-1) && !history.go(-1));
         assert_eq!(url(&history), "/1");
-        assert!(history.forward());
+        assert!(history.go(1));
         assert_eq!(url(&history), "/2");
         history.arrive(page("/4"), Arrival::Next);
-        assert!(!history.forward() && history.back());
+        assert!(!history.go(1) && history.go(-1));
         assert_eq!(url(&history), "/2");
     }
 
@@ -128,10 +128,10 @@ mod tests {
         let mut history = History::default();
         history.arrive(page("/1"), Arrival::InPlace);
         history.arrive(page("/2"), Arrival::Next);
-        history.back();
+        history.go(-1);
         history.arrive(page("/1b"), Arrival::InPlace);
         assert_eq!(url(&history), "/1b");
-        assert!(history.forward());
+        assert!(history.go(1));
         assert_eq!(url(&history), "/2");
     }
 

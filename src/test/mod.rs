@@ -22,7 +22,7 @@
 //! ```
 //!
 //! Left out: scripts and what they would do, styles, frames, `<base>`, images and other things that pages load by
-//! themselves, the checks that browsers make before they send a form, and all servers but the one under test.
+//! themselves, and all servers but the one under test.
 
 mod browser;
 mod client;
@@ -37,12 +37,16 @@ mod form;
 mod history;
 mod navigation;
 mod page;
+mod pattern;
+mod place;
 mod reading;
+mod referrer;
 mod replay;
 mod served;
 pub mod store;
 mod stream;
-mod url;
+mod travel;
+mod validity;
 mod visitor;
 
 pub use browser::{Browser, Going};

@@ -5,21 +5,21 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 
 use super::cookies::Asker;
-use super::url::{self, HOST, ORIGIN};
+use super::place::Place;
+use super::referrer::Referrer;
 use crate::document::Document;
-use crate::document::form::{Entry, urlencoded};
+use crate::document::form::{Entry, urlencoded, with_crlf};
 use crate::document::url::with_query;
 
 /// What every navigation says, as Firefox does.
-const ALWAYS: [(&str, &str); 7] = [
-    ("host", HOST),
+const ALWAYS: [(&str, &str); 3] = [
     ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
     ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
     ("accept-language", "en"),
-    ("sec-fetch-mode", "navigate"),
-    ("sec-fetch-dest", "document"),
-    ("sec-fetch-user", "?1"),
 ];
+/// What it says where browsers trust the way.
+const TRUSTING: [(&str, &str); 3] =
+    [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-fetch-user", "?1")];
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 /// What stands between the parts of a multipart body: long enough to be in no test's data.
 const BOUNDARY: &str = "----continuity-test-kit-2f6a1c98e07b";
@@ -29,9 +29,10 @@ pub(super) struct Navigation {
     pub(super) method: Method,
     /// Path and query.
     pub(super) url: String,
-    pub(super) headers: HeaderMap,
+    /// What it says by itself, beside where it comes from.
+    headers: HeaderMap,
     pub(super) body: Bytes,
-    pub(super) asker: Asker,
+    source: Source,
     /// Whether to go where a redirect sends it.
     follow: bool,
 }
@@ -41,17 +42,21 @@ pub(super) struct Navigation {
 pub(super) enum Source {
     /// The address bar.
     Typed,
-    OwnPage,
-    /// A page of another origin.
-    Elsewhere(String),
+    /// A page: one of this server, or of another site.
+    Page(Referrer),
+    /// The test: nothing is said that does not stand in the request.
+    Test,
+    /// No browser at all.
+    Server,
 }
 
 impl Navigation {
-    pub(super) fn get(url: String, source: &Source) -> Self {
-        Self::new(Method::GET, url, source)
+    pub(super) fn get(url: String, source: Source) -> Self {
+        let (headers, body) = (HeaderMap::new(), Bytes::new());
+        Navigation { method: Method::GET, url, headers, body, source, follow: true }
     }
 
-    pub(super) fn post(url: String, fields: &[(&str, &str)], source: &Source) -> Self {
+    pub(super) fn post(url: String, fields: &[(&str, &str)], source: Source) -> Self {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         Self::with_body(url, URLENCODED, body.into(), source)
     }
@@ -60,30 +65,26 @@ impl Navigation {
     pub(super) fn raw(request: Request<Bytes>) -> Self {
         let (parts, body) = request.into_parts();
         let url = parts.uri.path_and_query().map_or("/", |url| url.as_str()).to_owned();
-        let mut headers = parts.headers;
-        headers.entry(header::HOST).or_insert(HeaderValue::from_static(HOST));
-        Navigation { method: parts.method, url, headers, body, asker: Asker::OwnPage, follow: false }
+        let (method, headers) = (parts.method, parts.headers);
+        Navigation { method, url, headers, body, source: Source::Test, follow: false }
     }
 
     /// A form that a server sends: nothing of what browsers say goes along, and no cookie.
     pub(super) fn by_server(url: String, fields: &[(&str, &str)]) -> Self {
-        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = Request::post(url).header(header::CONTENT_TYPE, URLENCODED).body(body.into());
-        let mut navigation = Self::raw(request.expect("a URL that was resolved"));
-        navigation.asker = Asker::Server;
-        navigation
+        Navigation { follow: false, ..Self::post(url, fields, Source::Server) }
     }
 
     /// What sending a form of the page at `base` asks for. `None` if it leads away.
     pub(super) fn submit(
+        here: &Place,
         base: &str,
         page: &Document,
         form: usize,
         button: Option<usize>,
-        source: &Source,
+        source: Source,
     ) -> Option<Self> {
         let (entries, (action, posted)) = (page.entries(form, button), page.goal(form, button));
-        let url = url::resolve(base, action)?;
+        let url = here.resolve(base, action)?;
         if !posted {
             return Some(Self::get(with_query(&url, &urlencoded(&entries)), source));
         }
@@ -96,70 +97,84 @@ impl Navigation {
     }
 
     /// Where a response sends the browser on to. `None` if it does not, or leads away.
-    pub(super) fn redirected(&self, status: StatusCode, headers: &HeaderMap) -> Option<Self> {
+    pub(super) fn redirected(&self, here: &Place, status: StatusCode, headers: &HeaderMap) -> Option<Self> {
         let again = matches!(status.as_u16(), 307 | 308);
         if !self.follow || !again && !matches!(status.as_u16(), 301..=303) {
             return None;
         }
         let location = headers.get(header::LOCATION)?.to_str().ok()?;
-        let mut next = Navigation { url: url::resolve(&self.url, location)?, ..self.clone() };
+        let mut next = Navigation { url: here.resolve(&self.url, location)?, ..self.clone() };
         let posted = self.method == Method::POST || status == StatusCode::SEE_OTHER;
         if !again && posted && self.method != Method::HEAD {
             next.method = Method::GET;
             next.body = Bytes::new();
             next.headers.remove(header::CONTENT_TYPE);
-            next.headers.remove(header::ORIGIN);
-        }
-        if next.asker == Asker::OtherSitePosting && next.method.is_safe() {
-            next.asker = Asker::OtherSite;
         }
         Some(next)
     }
 
-    fn with_body(url: String, content_type: &str, body: Bytes, source: &Source) -> Self {
-        let mut navigation = Self::new(Method::POST, url, source);
-        navigation.say(header::CONTENT_TYPE, content_type);
-        navigation.body = body;
-        let origin = match source {
-            Source::Elsewhere(origin) => origin,
-            Source::Typed | Source::OwnPage => ORIGIN,
-        };
-        navigation.say(header::ORIGIN, origin);
-        navigation
-    }
-
-    fn new(method: Method, url: String, source: &Source) -> Self {
-        let (site, asker) = match source {
-            Source::Typed => ("none", Asker::OwnPage),
-            Source::OwnPage => ("same-origin", Asker::OwnPage),
-            Source::Elsewhere(_) if method.is_safe() => ("cross-site", Asker::OtherSite),
-            Source::Elsewhere(_) => ("cross-site", Asker::OtherSitePosting),
-        };
-        let (headers, body) = (HeaderMap::new(), Bytes::new());
-        let mut navigation = Navigation { method, url, headers, body, asker, follow: true };
-        for (name, value) in ALWAYS {
-            navigation.say(HeaderName::from_static(name), value);
+    /// Which cookies go along.
+    pub(super) fn asker(&self) -> Asker {
+        match &self.source {
+            Source::Server => Asker::Server,
+            Source::Page(Referrer::Foreign { .. }) if self.method.is_safe() => Asker::OtherSite,
+            Source::Page(Referrer::Foreign { .. }) => Asker::OtherSitePosting,
+            _ => Asker::OwnPage,
         }
-        navigation.say(HeaderName::from_static("sec-fetch-site"), site);
-        navigation
     }
 
-    fn say(&mut self, name: HeaderName, value: &str) {
-        let value = HeaderValue::try_from(value).expect("made of constants, or checked when it was given");
-        self.headers.insert(name, value);
+    /// All header fields but the cookies.
+    pub(super) fn fields(&self, here: &Place) -> HeaderMap {
+        let mut fields = self.headers.clone();
+        if !fields.contains_key(header::HOST) {
+            say(&mut fields, header::HOST, here.host());
+        }
+        let site = match &self.source {
+            Source::Test | Source::Server => return fields,
+            Source::Typed => "none",
+            Source::Page(Referrer::Own { .. }) => "same-origin",
+            Source::Page(Referrer::Foreign { .. }) => "cross-site",
+        };
+        let trusting = TRUSTING.into_iter().chain([("sec-fetch-site", site)]);
+        for (name, value) in ALWAYS.into_iter().chain(trusting.filter(|_| here.is_trustworthy())) {
+            say(&mut fields, HeaderName::from_static(name), value);
+        }
+        if let Source::Page(page) = &self.source {
+            page.referer(here).into_iter().for_each(|page| say(&mut fields, header::REFERER, &page));
+            if !self.method.is_safe() {
+                say(&mut fields, header::ORIGIN, &page.origin(here));
+            }
+        }
+        fields
     }
+
+    fn with_body(url: String, content_type: &str, body: Bytes, source: Source) -> Self {
+        let mut navigation = Self::get(url, source);
+        navigation.method = Method::POST;
+        say(&mut navigation.headers, header::CONTENT_TYPE, content_type);
+        navigation.body = body;
+        navigation
+    }
+}
+
+fn say(fields: &mut HeaderMap, name: HeaderName, value: &str) {
+    let value = HeaderValue::try_from(value).expect("made of constants, or checked when it was given");
+    fields.insert(name, value);
 }
 
 fn multipart(entries: &[Entry]) -> Vec<u8> {
     let mut body = Vec::new();
     for entry in entries {
-        let mut head =
-            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name={}", quoted(&entry.name));
+        let mut head = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name={}",
+            quoted(&with_crlf(&entry.name))
+        );
         if entry.file.is_some() {
             let file = quoted(&entry.value);
             head.push_str(&format!("; filename={file}\r\nContent-Type: application/octet-stream"));
         }
-        let content = entry.file.as_deref().unwrap_or(entry.value.as_bytes());
+        let text = with_crlf(&entry.value);
+        let content = entry.file.as_deref().unwrap_or(text.as_bytes());
         body.extend_from_slice(&[head.as_bytes(), b"\r\n\r\n", content, b"\r\n"].concat());
     }
     body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
@@ -173,12 +188,22 @@ fn quoted(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::referrer::Policy;
     use super::*;
     use crate::document::parse::parse;
 
+    fn own(policy: Policy) -> Source {
+        Source::Page(Referrer::Own { url: "/a/b?x=1".into(), policy })
+    }
+
     fn submit(html: &str, button: Option<usize>) -> Option<Navigation> {
-        let page = parse(html);
-        Navigation::submit("/a/b?x=1", &page, 0, button, &Source::OwnPage)
+        let (here, page) = (Place::default(), parse(html));
+        Navigation::submit(&here, "/a/b?x=1", &page, 0, button, own(Policy::default()))
+    }
+
+    fn said(navigation: &Navigation, here: &Place, name: &str) -> String {
+        let fields = navigation.fields(here);
+        fields.get(name).map_or("", |field| field.to_str().expect("text")).to_owned()
     }
 
     fn body(navigation: &Navigation) -> &str {
@@ -189,7 +214,8 @@ mod tests {
     fn a_get_form_replaces_the_query() {
         let sent = submit("<form action='?y=2'><input name=q value='ä &'></form>", None).expect("here");
         assert_eq!((sent.method.as_str(), &*sent.url), ("GET", "/a/b?q=%C3%A4+%26"));
-        assert!(!sent.headers.contains_key("origin"));
+        assert_eq!(said(&sent, &Place::default(), "origin"), "");
+        assert_eq!(said(&sent, &Place::default(), "referer"), "http://localhost/a/b?x=1");
     }
 
     #[test]
@@ -197,8 +223,8 @@ mod tests {
         let sent = submit("<form method=POST><input name=q value='1 2'></form>", None).expect("here");
         assert_eq!((sent.method.as_str(), &*sent.url, body(&sent)), ("POST", "/a/b?x=1", "q=1+2"));
         assert_eq!(sent.headers["content-type"], URLENCODED);
-        assert_eq!(sent.headers["origin"], ORIGIN);
-        assert_eq!(sent.headers["sec-fetch-site"], "same-origin");
+        assert_eq!(said(&sent, &Place::default(), "origin"), "http://localhost");
+        assert_eq!(said(&sent, &Place::default(), "sec-fetch-site"), "same-origin");
     }
 
     #[test]
@@ -227,10 +253,11 @@ mod tests {
     fn redirects_keep_or_drop_the_body() {
         let to = |navigation: &Navigation, status: u16| {
             let headers = HeaderMap::from_iter([(header::LOCATION, HeaderValue::from_static("c?d=1"))]);
-            let next = navigation.redirected(StatusCode::from_u16(status).expect("one"), &headers)?;
+            let status = StatusCode::from_u16(status).expect("one");
+            let next = navigation.redirected(&Place::default(), status, &headers)?;
             Some(format!("{} {} {}", next.method, next.url, body(&next)))
         };
-        let post = Navigation::post("/a/b".into(), &[("x", "1")], &Source::OwnPage);
+        let post = Navigation::post("/a/b".into(), &[("x", "1")], own(Policy::default()));
         for status in [301, 302, 303] {
             assert_eq!(to(&post, status).as_deref(), Some("GET /a/c?d=1 "));
         }
@@ -246,15 +273,34 @@ mod tests {
     }
 
     #[test]
-    fn where_it_comes_from_is_said() {
-        let from = |source: Source| {
-            let sent = Navigation::post("/".into(), &[], &source);
-            let said = |name: &str| sent.headers[name].to_str().expect("text").to_owned();
-            (said("sec-fetch-site"), said("origin"))
+    fn where_it_comes_from_is_said_as_far_as_browsers_do() {
+        let told = |here: &str, source: Source| {
+            let here = Place::read(here).expect("an origin");
+            let post = Navigation::post("/".into(), &[], source);
+            ["sec-fetch-site", "origin", "referer"].map(|name| said(&post, &here, name))
         };
-        assert_eq!(from(Source::Typed), ("none".into(), ORIGIN.into()));
-        assert_eq!(from(Source::OwnPage), ("same-origin".into(), ORIGIN.into()));
-        let elsewhere = Source::Elsewhere("https://elsewhere.test".into());
-        assert_eq!(from(elsewhere), ("cross-site".into(), "https://elsewhere.test".into()));
+        let foreign = |origin: &str| Source::Page(Referrer::Foreign { origin: origin.into() });
+        let (shop, plain) = ("https://shop.test", "http://shop.test");
+        assert_eq!(told(shop, own(Policy::default())), ["same-origin", shop, "https://shop.test/a/b?x=1"]);
+        assert_eq!(told(plain, own(Policy::default())), ["", plain, "http://shop.test/a/b?x=1"]);
+        assert_eq!(told(plain, own(Policy::NoReferrer)), ["", "null", ""]);
+        assert_eq!(
+            told(shop, foreign("https://pay.test")),
+            ["cross-site", "https://pay.test", "https://pay.test/"]
+        );
+        assert_eq!(told(plain, foreign("https://pay.test")), ["", "null", ""]);
+        assert_eq!(told(plain, foreign("http://pay.test")), ["", "http://pay.test", "http://pay.test/"]);
+        assert_eq!(told(shop, Source::Server), ["", "", ""]);
+    }
+
+    #[test]
+    fn line_ends_are_sent_as_browsers_send_them() {
+        let html = "<form method=post><textarea name=a>\n\n1\n2</textarea><input type=hidden name=h value='3\n4'>\
+            <input name=l value='5\n6'></form>";
+        let sent = submit(html, None).expect("here");
+        assert_eq!(body(&sent), "a=%0D%0A1%0D%0A2&h=3%0D%0A4&l=56", "the first line feed is the markup's");
+        let sent = submit(&html.replace("post", "post enctype=multipart/form-data"), None).expect("here");
+        assert!(body(&sent).contains("\r\n\r\n\r\n1\r\n2\r\n--"), "{}", body(&sent));
+        assert!(body(&sent).contains("\r\n\r\n3\r\n4\r\n--"), "{}", body(&sent));
     }
 }

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
 use super::navigation::Navigation;
-use super::url;
+use super::place::short;
+use super::referrer::{Policy, Referrer};
 use crate::document::Document;
 use crate::document::parse::parse;
 
@@ -35,9 +36,25 @@ impl Page {
         &self.navigation.url
     }
 
+    /// Whether browsers keep nothing of it.
+    pub(super) fn is_not_stored(&self) -> bool {
+        let fields =
+            self.headers.get_all(header::CACHE_CONTROL).iter().filter_map(|field| field.to_str().ok());
+        let mut words = fields.flat_map(|field| field.split(','));
+        words.any(|word| word.trim().eq_ignore_ascii_case("no-store"))
+    }
+
+    /// What its links and forms tell of it.
+    pub(super) fn referrer(&self) -> Referrer {
+        Referrer::Own {
+            url: self.url().to_owned(),
+            policy: Policy::of(&self.headers, &self.document.referrer),
+        }
+    }
+
     /// What it is called in a report: `GET /?_t=…`.
     pub(super) fn name(&self) -> String {
-        format!("{} {}", self.navigation.method, url::short(self.url()))
+        format!("{} {}", self.navigation.method, short(self.url()))
     }
 
     /// What it says, for a report: links, buttons and fields marked, some of a long page.
@@ -62,7 +79,7 @@ mod tests {
 
     fn page(kind: &'static str, body: &str) -> Page {
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, http::HeaderValue::from_static(kind))]);
-        let navigation = Navigation::get("/a?x=1".into(), &Source::Typed);
+        let navigation = Navigation::get("/a?x=1".into(), Source::Typed);
         Page::new(navigation, StatusCode::OK, headers, Bytes::from(body.to_owned()))
     }
 

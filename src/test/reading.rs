@@ -37,25 +37,25 @@ impl Browser {
     /// # }
     /// ```
     #[track_caller]
-    pub fn shows(&self, text: &str) -> &Self {
+    pub fn shows(&mut self, text: &str) -> &mut Self {
         self.demand(self.has_text(text), format_args!("I looked for {text:?}"))
     }
 
     /// Demands that the page's visible text does not have this in it.
     #[track_caller]
-    pub fn shows_not(&self, text: &str) -> &Self {
+    pub fn shows_not(&mut self, text: &str) -> &mut Self {
         self.demand(!self.has_text(text), format_args!("I hoped not to see {text:?}"))
     }
 
     /// Demands that the response has this status.
     #[track_caller]
-    pub fn status(&self, status: u16) -> &Self {
+    pub fn status(&mut self, status: u16) -> &mut Self {
         self.demand(self.page().status.as_u16() == status, format_args!("I expected status {status}"))
     }
 
     /// Demands that the page has a field of this name, hidden ones included.
     #[track_caller]
-    pub fn has_field(&self, name: &str) -> &Self {
+    pub fn has_field(&mut self, name: &str) -> &mut Self {
         self.demand(self.page().document.has_field(name), format_args!("I looked for a field `{name}`"))
     }
 
@@ -120,7 +120,7 @@ impl Browser {
     }
 
     #[track_caller]
-    fn demand(&self, holds: bool, what: impl Display) -> &Self {
+    fn demand(&mut self, holds: bool, what: impl Display) -> &mut Self {
         self.found(holds.then_some(()).ok_or(what));
         self
     }
@@ -141,6 +141,18 @@ impl Browser {
             "{what} on the page {}, but it says (status {}):\n\n{}\nHow I got here: {}\n",
             page.name(),
             page.status.as_u16(),
+            page.sketch(),
+            self.trail
+        )
+    }
+
+    /// Why something is not done, with the page and the way there.
+    #[track_caller]
+    pub(super) fn refusal(&self, why: impl Display) -> String {
+        let page = self.page();
+        let (name, status) = (page.name(), page.status.as_u16());
+        format!(
+            "{why}.\n\nThis is the page {name} (status {status}):\n\n{}\nHow I got here: {}\n",
             page.sketch(),
             self.trail
         )
@@ -186,14 +198,15 @@ mod tests {
     async fn a_report_says_what_is_there_and_how_i_got_here() {
         let mut browser = Browser::new(counter);
         browser.get("/").await.follow("++").await.follow("++").await.fill("n", 7);
-        browser.back();
+        browser.back().await;
         assert_eq!(
-            report(|| browser.shows("Count: 2")),
+            report(|| browser.shows("Count: 2").title()),
             "I looked for \"Count: 2\" on the page GET /?_t=…, but it says (status 200):\n\n    \
              Count: 1\n    [++] [--] n=[]\n\nHow I got here: get / → follow \"++\" → follow \"++\" → \
              fill n=7 → back\n"
         );
-        assert!(report(|| browser.forward().status(404)).contains("n=[7]"));
+        browser.forward().await;
+        assert!(report(|| browser.status(404).title()).contains("n=[7]"));
     }
 
     #[tokio::test]
@@ -202,15 +215,18 @@ mod tests {
         assert!(report(|| browser.text()).starts_with("there is no page yet"));
         browser.get("/").await;
         let begins = |report: String, with: &str| assert!(report.starts_with(with), "{report}");
-        begins(report(|| browser.shows_not("Count")), "I hoped not to see \"Count\" on the page GET /,");
-        begins(report(|| browser.status(404)), "I expected status 404 on the page GET /,");
-        begins(report(|| browser.has_field("x")), "I looked for a field `x` on");
+        begins(
+            report(|| browser.shows_not("Count").title()),
+            "I hoped not to see \"Count\" on the page GET /,",
+        );
+        begins(report(|| browser.status(404).title()), "I expected status 404 on the page GET /,");
+        begins(report(|| browser.has_field("x").title()), "I looked for a field `x` on");
         begins(report(|| browser.value("x")), "I looked for a field `x` on");
         begins(report(|| browser.fill("x", 1).title()), "I looked for a field `x` on");
         begins(report(|| drop(browser.follow("**"))), "I looked for a link \"**\" on");
         begins(report(|| drop(browser.submit())), "I looked for a form on");
         begins(report(|| drop(browser.submit_form(1))), "I looked for form 1 of 0 (counted from 0) on");
-        begins(report(|| browser.back().title()), "I looked for a page before this one on");
+        begins(report(|| drop(browser.back())), "I looked for a page before this one on");
         begins(report(|| drop(browser.get("https://pay.test/"))), "https://pay.test/ leads away from");
     }
 
@@ -224,7 +240,7 @@ mod tests {
             true => drop(seen.send(panic.location().map(|place| place.line()))),
             false => others(panic),
         }));
-        report(|| browser.shows("Nothing"));
+        report(|| browser.shows("Nothing").title());
         report(|| drop(browser.follow("Nothing")));
         let here = line!();
         drop(std::panic::take_hook());

@@ -48,7 +48,7 @@ async fn line_11_back_means_back() {
     browser.get("/").await.shows("Count: 0");
     browser.follow("++").await.shows("Count: 1");
     browser.follow("++").await.shows("Count: 2");
-    browser.back();
+    browser.back().await;
     browser.follow("--").await.shows("Count: 0");
 }
 
@@ -87,9 +87,9 @@ async fn line_11_an_old_answer_given_again_gets_the_page_it_made_and_runs_nothin
     browser.get("/").await.follow("left").await.follow("right").await.follow("left").await;
     browser.shows("At start-l-r-l.");
     let recorded = self::recorded(&store);
-    browser.back().back().back().follow("left").await.shows("At start-l.").shows_not(OLDER);
+    browser.back().await.back().await.back().await.follow("left").await.shows("At start-l.").shows_not(OLDER);
     browser.follow("right").await.shows("At start-l-r.").shows_not(OLDER);
-    browser.restart(journaled(trail, &store)).back().back();
+    browser.restart(journaled(trail, &store)).back().await.back().await;
     browser.follow("left").await.shows("At start-l.").shows_not(OLDER);
     assert_eq!(self::recorded(&store), recorded, "nothing was recorded");
     // Who comes by hand is where the session is.
@@ -100,7 +100,7 @@ async fn line_11_an_old_answer_given_again_gets_the_page_it_made_and_runs_nothin
 async fn line_11_a_hit_without_a_token_goes_to_the_branch_that_answered_last() {
     let mut browser = Browser::journaled(trail);
     browser.get("/").await.follow("left").await.follow("left").await;
-    browser.back().follow("right").await.shows("At start-l-r.");
+    browser.back().await.follow("right").await.shows("At start-l-r.");
     browser.get("/").await.shows("At start-l-r.");
 }
 
@@ -108,7 +108,7 @@ async fn line_11_a_hit_without_a_token_goes_to_the_branch_that_answered_last() {
 async fn line_11_a_double_click_on_a_branch_runs_once() {
     let mut browser = Browser::journaled(trail);
     browser.get("/").await.follow("left").await.follow("left").await;
-    browser.back();
+    browser.back().await;
     let right = browser.href("right");
     browser.get(&right).await.shows("At start-l-r.");
     browser.get(&right).await.shows("At start-l-r.").shows_not(OLDER);
@@ -123,7 +123,7 @@ async fn line_11_rewind_goes_back_and_on() {
     let mut browser = Browser::of(server());
     browser.get("/").await.follow("left").await.follow("left").await.follow("left").await;
     let late = browser.href("left");
-    browser.back().back().follow("right").await.shows("At start-l-r.");
+    browser.back().await.back().await.follow("right").await.shows("At start-l-r.");
     browser.get(&late).await.shows("At start-l-r.").shows(OLDER);
     browser.restart(server()).get("/").await.shows("At start-l-r.");
     browser.get(&late).await.shows("At start-l-r.").shows(OLDER);
@@ -135,9 +135,9 @@ async fn line_11_refuse_shows_the_current_page_with_a_notice() {
     let store = Memory::new();
     let mut browser = Browser::of(journaled(trail, &store).old_pages(OldPages::Refuse));
     browser.get("/").await.follow("left").await.follow("left").await.shows("At start-l-l.");
-    browser.back().follow("right").await.shows("At start-l-l.").shows(OLDER);
+    browser.back().await.follow("right").await.shows("At start-l-l.").shows(OLDER);
     browser.back_reloading().await.shows("At start-l.").shows_not(OLDER);
-    browser.back().follow("left").await.shows("At start-l.").shows_not(OLDER);
+    browser.back().await.follow("left").await.shows("At start-l.").shows_not(OLDER);
 }
 
 #[tokio::test]
@@ -157,13 +157,13 @@ async fn line_11_a_flow_and_a_page_have_policies_of_their_own() {
     let mut browser = Browser::of(journaled(exam, &store));
     browser.get("/").await.follow("Yes").await.shows("two");
     browser.follow("Yes").await.shows("three");
-    browser.back().follow("No").await.shows("Said yy.").shows(OLDER);
-    browser.back().back().follow("No").await.shows("Said n.").shows_not(OLDER);
+    browser.back().await.follow("No").await.shows("Said yy.").shows(OLDER);
+    browser.back().await.back().await.follow("No").await.shows("Said n.").shows_not(OLDER);
 
     let flow = Flow::new(exam).old_pages(OldPages::Refuse);
     let mut browser = Browser::of(journaled(flow, &Memory::new()));
     browser.get("/").await.follow("Yes").await.shows("two");
-    browser.back().follow("No").await.shows("Said y.").shows(OLDER);
+    browser.back().await.follow("No").await.shows("Said y.").shows(OLDER);
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn line_12_who_goes_back_and_forth_too_fast_is_asked_to_wait() {
     let store = Memory::new();
     let mut browser = Browser::of(journaled(trail, &store).limits(|limits| limits.replays = 3));
     browser.get("/").await.follow("left").await.follow("left").await.follow("left").await;
-    let old = browser.back().back().href("left");
+    let old = browser.back().await.back().await.href("left");
     for _ in 0..3 {
         browser.get(&old).await.status(200);
     }
@@ -268,10 +268,19 @@ async fn line_13_nobody_goes_back_past_a_commit() {
     two.follow("Yes").await.status(410).shows("going back does not change it");
     two.follow("Go on").await;
     two.shows("Paid by card.");
-    one.back().back().follow("No").await.status(410);
+    one.back().await.back().await.follow("No").await.status(410);
     one.follow("Go on").await.shows("Paid by card.");
     one.restart(journaled(pay, &store)).follow("OK").await.shows("Goodbye.");
-    one.back().back().back().follow("No").await.status(410).shows("going back does not change it");
+    one.back()
+        .await
+        .back()
+        .await
+        .back()
+        .await
+        .follow("No")
+        .await
+        .status(410)
+        .shows("going back does not change it");
     // Back to a page after it is no way back past it.
     one.get("/").await.shows("Goodbye.");
 }
@@ -291,12 +300,12 @@ async fn line_13_chance_is_another_in_a_branch_and_the_same_in_a_replay() {
     let mut one = Browser::of(journaled(dice, &store));
     one.get("/").await.follow("roll").await;
     let rolled = one.text();
-    one.back().follow("throw").await;
+    one.back().await.follow("throw").await;
     let thrown = one.text();
     assert_ne!(rolled, thrown);
-    one.back().follow("roll").await;
+    one.back().await.follow("roll").await;
     assert_eq!(one.text(), rolled);
-    one.restart(journaled(dice, &store)).back().follow("throw").await;
+    one.restart(journaled(dice, &store)).back().await.follow("throw").await;
     assert_eq!(one.text(), thrown);
 }
 
@@ -326,9 +335,9 @@ async fn line_16_a_branch_that_reaches_an_effect_another_has_done_gets_its_resul
     let server = || journaled(pay, &store).app(AtomicU32::new(charges.fetch_add(10, Ordering::SeqCst)));
     let mut browser = Browser::of(server());
     browser.get("/").await.follow("buy").await.shows("Receipt 1 for red");
-    browser.back().follow("blue").await.follow("buy").await.shows("Receipt 1 for blue");
-    browser.restart(server()).back().back().follow("buy").await.shows("Receipt 1 for red");
-    browser.back().follow("blue").await.follow("buy").await.shows("Receipt 1 for blue");
+    browser.back().await.follow("blue").await.follow("buy").await.shows("Receipt 1 for blue");
+    browser.restart(server()).back().await.back().await.follow("buy").await.shows("Receipt 1 for red");
+    browser.back().await.follow("blue").await.follow("buy").await.shows("Receipt 1 for blue");
 }
 
 #[tokio::test]
@@ -344,7 +353,7 @@ async fn line_03_a_branch_that_returns_leaves_the_others_and_its_last_page() {
     one.restart(journaled(trail, &store)).reload().await.shows("Out by start-l-end.");
     two.follow("out").await.shows("Out by start-l-r-l-end.");
     // Now all of it is over.
-    one.back().follow("left").await.status(410).shows("expired");
+    one.back().await.follow("left").await.status(410).shows("expired");
     two.reload().await.shows("Out by start-l-r-l-end.");
     one.get("/").await.shows("At start.");
 }
@@ -355,7 +364,7 @@ async fn line_03_the_last_page_of_a_session_can_be_repeated_after_a_restart() {
     let mut browser = Browser::of(journaled(trail, &store));
     browser.get("/").await.follow("left").await.follow("out").await.shows("Out by start-l-end.");
     browser.restart(journaled(trail, &store)).reload().await.shows("Out by start-l-end.");
-    browser.back().follow("left").await.status(410).shows("expired");
+    browser.back().await.follow("left").await.status(410).shows("expired");
     browser.get("/").await.shows("At start.");
 }
 
@@ -375,7 +384,7 @@ async fn line_04_a_failed_step_on_a_branch_goes_back_to_its_page() {
     let mut browser = Browser::journaled(fails);
     browser.get("/").await.follow("one").await.follow("one").await.follow("one").await.shows("Count: 3.");
     let three = browser.new_tab().get(&browser.href("one")).await.href("ten");
-    browser.back().back().follow("bad").await.status(500);
+    browser.back().await.back().await.follow("bad").await.status(500);
     browser.follow("Back to where you were").await.shows("Count: 1.");
     browser.follow("one").await.shows("Count: 2.").shows_not(OLDER);
     browser.follow("ten").await.shows("Count: 12.");
@@ -401,7 +410,7 @@ async fn line_04_an_old_page_that_cannot_be_drawn_costs_nothing_of_what_came_aft
         let server = |broken| journaled(fragile, &store).app(AtomicU32::new(broken)).old_pages(policy);
         let mut browser = Browser::of(server(0));
         browser.get("/").await.follow("one").await.follow("one").await.follow("one").await.shows("Count: 3.");
-        let (old, first) = (browser.back().back().href("one"), browser.href("two"));
+        let (old, first) = (browser.back().await.back().await.href("one"), browser.href("two"));
         browser.restart(server(1)).get(&old).await.status(500);
         browser.restart(server(0)).get("/").await.shows("Count: 3.");
         browser.get(&old).await.shows("Count: 2.");
@@ -427,11 +436,11 @@ async fn line_11_printed_forms_branch_and_their_pages_are_made_again() {
     one.get("/").await.fill("number", 1).submit().await.shows("Sum 1.");
     one.fill("number", 10).submit().await.shows("Sum 11.");
     one.fill("number", 100).submit().await.shows("Sum 111.");
-    one.back().back().fill("number", 20).submit().await.shows("Sum 21.");
+    one.back().await.back().await.fill("number", 20).submit().await.shows("Sum 21.");
     // The same again, however long ago: the page that it made, and nothing is added.
-    one.back().fill("number", 10).submit().await.shows("Sum 11.");
-    one.restart(journaled(sum, &store)).back().fill("number", 20).submit().await.shows("Sum 21.");
-    one.reload().await.shows("Sum 21.");
+    one.back().await.fill("number", 10).submit().await.shows("Sum 11.");
+    one.restart(journaled(sum, &store)).back().await.fill("number", 20).submit().await.shows("Sum 21.");
+    one.resubmitting().reload().await.shows("Sum 21.");
     one.fill("number", 5).submit().await.shows("Sum 26.");
 }
 
@@ -443,8 +452,8 @@ async fn line_11_a_printed_page_whose_kept_copy_is_gone_is_made_again() {
     one.get("/").await.fill("number", 1).submit().await.shows("Sum 1.");
     let mut two = one.other();
     two.get("/").await.fill("number", 2).submit().await.shows("Sum 2.");
-    one.reload().await.shows("Sum 1.");
-    two.reload().await.shows("Sum 2.");
+    one.resubmitting().reload().await.shows("Sum 1.");
+    two.resubmitting().reload().await.shows("Sum 2.");
     one.fill("number", 1).submit().await.shows("Sum 2.");
 }
 
@@ -458,7 +467,7 @@ async fn line_11_latest_takes_an_old_answer_as_the_answer_to_the_current_page() 
         };
         let mut browser = Browser::of(server);
         browser.get("/").await.fill("number", 1).submit().await.shows("Sum 1.");
-        browser.back().fill("number", 10).submit().await.shows("Sum 11.");
-        browser.reload().await.shows("Sum 11.");
+        browser.back().await.fill("number", 10).submit().await.shows("Sum 11.");
+        browser.resubmitting().reload().await.shows("Sum 11.");
     }
 }

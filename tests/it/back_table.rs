@@ -81,7 +81,7 @@ async fn a_link_of_an_old_page() {
         let mut browser = row.visit();
         browser.get("/").await.follow("left").await.follow("left").await;
         let late = browser.href("right");
-        browser.back().follow("right").await;
+        browser.back().await.follow("right").await;
         match row.column {
             Column::None | Refuse => drop(browser.shows("At door-left-left.").shows(OLDER)),
             Branch => {
@@ -101,8 +101,8 @@ async fn the_same_link_again() {
     for row in columns(|| walk) {
         let mut browser = row.visit();
         browser.get("/").await.follow("left").await.follow("right").await;
-        browser.back().follow("right").await.shows("At door-left-right.").shows_not(OLDER);
-        browser.back().back().follow("left").await;
+        browser.back().await.follow("right").await.shows("At door-left-right.").shows_not(OLDER);
+        browser.back().await.back().await.follow("left").await;
         match row.column {
             Column::None => browser.shows("At door-left-right.").shows(OLDER),
             _ => browser.shows("At door-left.").shows_not(OLDER),
@@ -159,9 +159,9 @@ async fn a_form_sent_again() {
     for row in columns(|| names) {
         let mut browser = row.visit();
         browser.get("/").await.fill("name", "Ada").submit().await.fill("name", "Ben").submit().await;
-        browser.reload().await.shows("Names: Ada, Ben.").shows_not(OLDER);
-        browser.back().submit().await.shows("Names: Ada, Ben.").shows_not(OLDER);
-        browser.back().fill("name", "Eve").submit().await;
+        browser.resubmitting().reload().await.shows("Names: Ada, Ben.").shows_not(OLDER);
+        browser.back().await.submit().await.shows("Names: Ada, Ben.").shows_not(OLDER);
+        browser.back().await.fill("name", "Eve").submit().await;
         match row.column {
             Column::None | Refuse => browser.shows("Names: Ada, Ben.").shows(OLDER),
             Branch | Rewind => browser.shows("Names: Ada, Eve.").shows_not(OLDER),
@@ -199,7 +199,7 @@ async fn after_commit() {
         browser.get("/").await.follow("left").await.follow("commit").await.follow("left").await;
         let mut tab = browser.new_tab();
         let last = browser.href("right");
-        browser.back().back().follow("right").await;
+        browser.back().await.back().await.follow("right").await;
         match row.column {
             Column::None => drop(browser.shows("At door-left-commit-left.").shows(OLDER)),
             _ => {
@@ -219,12 +219,12 @@ async fn after_the_end() {
         browser.get("/").await.follow("left").await.follow("end").await.shows("The end of door-left-end.");
         browser.reload().await.shows("The end of door-left-end.");
         let mut tab = browser.new_tab();
-        browser.back().follow("left").await.status(410).shows(EXPIRED);
+        browser.back().await.follow("left").await.status(410).shows(EXPIRED);
         if row.column != Column::None {
             let mut late = row.visit();
             late.get("/").await.follow("left").await.follow("end").await;
             late.restart(row.server()).reload().await.shows("The end of door-left-end.");
-            late.back().follow("left").await.status(410).shows(EXPIRED);
+            late.back().await.follow("left").await.status(410).shows(EXPIRED);
         }
         tab.get("/").await.shows("At door.").shows_not(EXPIRED);
     }
@@ -255,7 +255,7 @@ async fn after_a_restart() {
             continue;
         }
         browser.shows("At door-left-left-right.");
-        browser.restart(row.server()).back().back().follow("right").await;
+        browser.restart(row.server()).back().await.back().await.follow("right").await;
         match row.column {
             Refuse => browser.shows("At door-left-left-right.").shows(OLDER),
             _ => browser.shows("At door-left-right.").shows_not(OLDER),
@@ -268,7 +268,7 @@ async fn a_hit_without_a_token() {
     for row in columns(|| walk) {
         let mut one = row.visit();
         one.get("/").await.follow("left").await.follow("left").await;
-        one.back().follow("right").await;
+        one.back().await.follow("right").await;
         let mut two = one.new_tab();
         two.get("/").await;
         match row.column {
@@ -317,8 +317,8 @@ async fn a_form_of_an_old_printed_page() {
     for row in columns(|| numbers) {
         let mut browser = row.visit();
         browser.get("/").await.fill("number", 1).submit().await.fill("number", 2).submit().await;
-        browser.reload().await.shows("Numbers: 1 2.").shows_not(OLDER);
-        browser.back().fill("number", 3).submit().await;
+        browser.resubmitting().reload().await.shows("Numbers: 1 2.").shows_not(OLDER);
+        browser.back().await.fill("number", 3).submit().await;
         match row.column {
             Column::None | Refuse => browser.shows(OLDER).shows_not("Numbers"),
             Branch | Rewind => browser.shows("Numbers: 1 3."),
@@ -344,7 +344,7 @@ async fn a_printed_page_answered_without_a_token() {
         let mut browser = row.visit();
         browser.get("/").await.follow("a").await.follow("a").await.follow("x").await.shows("Printed aax.");
         browser.reload().await.shows("Printed aaxx.");
-        browser.back().follow("x").await.shows("Printed aaxxx.");
+        browser.back().await.follow("x").await.shows("Printed aaxxx.");
     }
 }
 
@@ -359,7 +359,7 @@ async fn a_printed_page_that_a_token_led_to_reloaded() {
             Column::None => browser.shows(OLDER).shows_not("Printed"),
             _ => browser.shows("Printed aa.").shows_not(OLDER),
         };
-        browser.back().follow("b").await;
+        browser.back().await.follow("b").await;
         match row.column {
             Column::None | Refuse => browser.shows(OLDER).shows_not("Printed"),
             Branch | Rewind => browser.shows("Printed ab."),
@@ -372,10 +372,10 @@ async fn a_printed_page_that_takes_the_latest() {
     for row in columns(|| Flow::new(printed).old_pages(OldPages::Latest)) {
         let mut browser = row.visit();
         browser.get("/").await.follow("a").await.follow("a").await.follow("x").await.shows("Printed aax.");
-        browser.back().back().follow("b").await.shows("Printed aax-.");
+        browser.back().await.back().await.follow("b").await.shows("Printed aax-.");
         // Choices refuse it.
         let mut browser = row.visit();
-        browser.get("/").await.follow("a").await.back().follow("b").await.shows("Way a.").shows(OLDER);
+        browser.get("/").await.follow("a").await.back().await.follow("b").await.shows("Way a.").shows(OLDER);
     }
 }
 
@@ -385,7 +385,7 @@ async fn too_many_replays() {
         let server = row.server().limits(|limits| limits.replays = 2);
         let mut browser = Browser::of(server);
         browser.get("/").await.follow("left").await.follow("left").await.follow("left").await;
-        let left = browser.back().back().href("left");
+        let left = browser.back().await.back().await.href("left");
         for _ in 0..2 {
             browser.get(&left).await.status(200);
         }
@@ -404,7 +404,7 @@ async fn a_replay_that_takes_too_long() {
     for row in columns(|| walk).filter(|row| matches!(row.column, Branch | Rewind)) {
         let mut browser = Browser::of(row.server().limits(|limits| limits.replay = Duration::ZERO));
         browser.get("/").await.follow("left").await.follow("left").await.follow("left").await;
-        browser.back().follow("right").await.status(503).shows("cannot be found again in time");
+        browser.back().await.follow("right").await.status(503).shows("cannot be found again in time");
         browser.get("/").await.shows("At door-left-left-left.");
     }
 }
@@ -423,7 +423,7 @@ async fn a_replay_that_cannot_be_done() {
     for row in columns(|| fickle) {
         let mut browser = Browser::of(row.server().app(AtomicU32::new(0))).without_rehearsal();
         browser.get("/").await.follow("left").await.follow("left").await.shows("At door-left-left.");
-        browser.back().follow("right").await.shows("At door-left-left.").shows(OLDER);
+        browser.back().await.follow("right").await.shows("At door-left-left.").shows(OLDER);
         browser.follow("right").await.shows("At door-left-left-right.").shows_not(OLDER);
     }
 }

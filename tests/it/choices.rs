@@ -141,7 +141,7 @@ async fn line_10_a_page_places_its_notice_or_has_it_on_top() {
     }
     let mut browser = Browser::new(placed);
     browser.get("/").await.follow("on").await.shows_not(OLDER);
-    browser.back().follow("other").await;
+    browser.back().await.follow("other").await;
     let text = browser.text();
     let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} in {text}"));
     assert!(at("Before.") < at(OLDER) && at(OLDER) < at("After."), "{text}");
@@ -227,7 +227,7 @@ async fn line_12_invalid_tries_and_redraws_make_no_step() {
     tab.get("/").await;
     assert_eq!(tab.value("_t"), first);
     browser.fill("age", 30).submit().await.shows("Aged 30");
-    browser.reload().await.reload().await.shows("Aged 30");
+    browser.resubmitting().reload().await.resubmitting().reload().await.shows("Aged 30");
     browser.follow("Break").await.status(500);
     assert_eq!(log.errors()[0].says("step"), "3", "three hits were taken");
 }
@@ -237,9 +237,9 @@ async fn line_12_a_page_stays_current_until_a_hit_is_applied() {
     let mut browser = Browser::new(asks);
     browser.get("/").await;
     browser.fill("age", "7").submit().await.status(422);
-    browser.fill("age", "x").submit().await.status(422);
-    browser.back();
-    browser.back();
+    browser.fill("age", "x").unchecked().submit().await.status(422);
+    browser.back().await;
+    browser.back().await;
     browser.fill("age", "30").submit().await.shows("Aged 30");
 }
 

@@ -115,7 +115,9 @@ async fn line_15_a_recursion_of_five_hundred_is_rebuilt_on_a_workers_stack() {
         let up = browser.href("up");
         browser.restart(server()).get("/").await.shows("Depth 500.");
         // In the middle of it, too: by replay, since one branch stays in memory.
-        (0..40).for_each(|_| _ = browser.back());
+        for _ in 0..40 {
+            browser.back().await;
+        }
         browser.shows("Depth 461.");
         browser.follow("up").await.shows("It was 462 deep.");
         browser.get(&up).await.shows("It was 501 deep.");
@@ -180,7 +182,7 @@ async fn line_13_a_branch_that_leaves_memory_drops_its_locals_and_no_others() {
         tab.get(&one.href(link)).await.shows(if *link == "left" { "At ll." } else { "At lr." });
     }
     assert_eq!(there(), 4, "two branches, and nothing of a third");
-    one.back().follow("right").await.shows("At r.");
+    one.back().await.follow("right").await.shows("At r.");
     assert_eq!(there(), 4, "the one that was left first is not in memory any more");
     for (link, tab) in &mut tabs {
         tab.follow("left").await.shows(if *link == "left" { "At lll." } else { "At lrl." });

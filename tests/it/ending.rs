@@ -62,7 +62,7 @@ async fn line_03_the_repeat_of_the_last_submit_gets_the_last_page() {
 async fn line_03_other_old_tokens_get_a_page_that_says_so_with_a_way_on() {
     let (mut browser, diary) = goodbyes();
     browser.get("/shop").await.follow("Ada").await;
-    browser.back().follow("Bob").await.status(410).shows("expired");
+    browser.back().await.follow("Bob").await.status(410).shows("expired");
     browser.follow("Start again").await.shows("Who?");
     assert_eq!(browser.url(), "/shop", "it starts where they were");
     assert_eq!(diary.lines(), ["Ada"]);
@@ -96,8 +96,8 @@ async fn line_03_a_repeated_form_gets_the_last_page() {
     }
     let (mut browser, diary) = with_diary(order, |_| {});
     browser.get("/").await.fill("pieces", 3).submit().await.shows("Ordered 3");
-    browser.reload().await.shows("Ordered 3");
-    browser.back().fill("pieces", 4).submit().await.status(410).shows_not("Ordered");
+    browser.resubmitting().reload().await.shows("Ordered 3");
+    browser.back().await.fill("pieces", 4).submit().await.status(410).shows_not("Ordered");
     assert_eq!(diary.lines(), ["3"]);
 }
 

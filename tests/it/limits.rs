@@ -13,7 +13,7 @@ fn limited(limits: impl FnOnce(&mut Limits)) -> Browser {
 }
 
 /// Refused for want of room, and told when to come again.
-fn is_turned_away(browser: &Browser) {
+fn is_turned_away(browser: &mut Browser) {
     browser.status(503).shows_not("Hit");
     assert!(browser.header_value("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok()));
     assert_eq!(browser.header_value("set-cookie"), None, "who is not let in gets no id");
@@ -70,13 +70,13 @@ async fn line_02_newborns_of_one_address_are_capped() {
     };
     let mut ada = come("192.0.2.7").await;
     come("192.0.2.7").await.shows("Hit 1");
-    is_turned_away(&come("192.0.2.7").await);
-    is_turned_away(&come("::ffff:192.0.2.7").await);
+    is_turned_away(&mut come("192.0.2.7").await);
+    is_turned_away(&mut come("::ffff:192.0.2.7").await);
     come("192.0.2.8").await.shows("Hit 1");
     // Whoever comes a second time is no newborn any more: there is room for one.
     ada.get("/").await.shows("Hit 2");
     come("192.0.2.7").await.shows("Hit 1");
-    is_turned_away(&come("192.0.2.7").await);
+    is_turned_away(&mut come("192.0.2.7").await);
 }
 
 #[tokio::test]

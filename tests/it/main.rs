@@ -54,6 +54,7 @@ mod upload_limits;
 mod uploading;
 mod uploads;
 mod versions;
+mod waiting;
 
 #[path = "../system/folder.rs"]
 mod folder;

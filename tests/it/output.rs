@@ -144,10 +144,10 @@ async fn line_08_error_expired_and_notice_pages_are_replaceable() {
         .notice(|_| html! { "You were here before. " });
     let mut browser = Browser::of(Server::new(flow).pages(pages));
     browser.get("/").await.follow("on").await;
-    browser.back().follow("other").await.shows("Page 2");
+    browser.back().await.follow("other").await.shows("Page 2");
     browser.reload().await.shows("You were here before. Page 2");
     browser.follow("on").await.status(400).shows("Oh dear, 400:");
-    browser.back().follow("other").await.status(410).shows("Long gone.");
+    browser.back().await.follow("other").await.status(410).shows("Long gone.");
     browser.follow("Afresh").await.shows("Page 1");
 }
 

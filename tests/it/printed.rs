@@ -39,9 +39,9 @@ async fn line_11_a_reload_of_what_a_printed_form_led_to_runs_nothing() {
     let (mut browser, diary) = with_diary(adder, |_| {});
     browser.get("/").await.fill("number", 5).submit().await.shows("Sum 5");
     let page = browser.html().to_owned();
-    browser.reload().await.reload().await.shows("Sum 5");
+    browser.resubmitting().reload().await.resubmitting().reload().await.shows("Sum 5");
     assert_eq!(browser.html(), page, "the same page");
-    browser.back().submit().await.shows("Sum 5").shows_not(OLDER);
+    browser.back().await.submit().await.shows("Sum 5").shows_not(OLDER);
     assert_eq!(diary.lines(), ["5"]);
     browser.fill("number", 6).submit().await.shows("Sum 11");
     browser.fill("number", 6).submit().await.shows("Sum 17");
@@ -55,13 +55,13 @@ async fn line_11_a_reload_of_what_a_printed_form_led_to_runs_nothing_after_a_res
     let mut browser = Browser::of(server()).rehearsing();
     browser.get("/").await.fill("number", 5).submit().await.shows("Sum 5");
     let page = browser.html().to_owned();
-    browser.reload().await.shows("Sum 5");
+    browser.resubmitting().reload().await.shows("Sum 5");
     let runs = diary.lines();
-    browser.restart(server()).reload().await.shows("Sum 5").shows_not(OLDER);
+    browser.restart(server()).resubmitting().reload().await.shows("Sum 5").shows_not(OLDER);
     assert_eq!(browser.html(), page, "the same page, tokens and all");
     let once = diary.lines().len() - runs.len();
-    browser.reload().await.shows("Sum 5");
-    browser.back().submit().await.shows("Sum 5").shows_not(OLDER);
+    browser.resubmitting().reload().await.shows("Sum 5");
+    browser.back().await.submit().await.shows("Sum 5").shows_not(OLDER);
     browser.fill("number", 2).submit().await.shows("Sum 7");
     browser.restart(server()).fill("number", 3).submit().await.shows("Sum 10");
     assert!(once > 0, "a session is rebuilt by running its function again");
@@ -92,8 +92,8 @@ async fn line_11_a_double_click_on_a_printed_form_counts_once() {
 async fn line_11_another_answer_to_an_old_printed_page_is_not_applied() {
     let (mut browser, diary) = with_diary(adder, |_| {});
     browser.get("/").await.fill("number", 5).submit().await.shows("Sum 5");
-    browser.back().fill("number", 6).submit().await.status(200).shows(OLDER).shows_not("Sum");
-    browser.back().forward();
+    browser.back().await.fill("number", 6).submit().await.status(200).shows(OLDER).shows_not("Sum");
+    browser.back().await.forward().await;
     browser.post("/", &[("number", "1")]).await.shows("Sum 6");
     browser.post("/", &[("number", "1")]).await.shows("Sum 7");
     assert_eq!(diary.lines(), ["5", "1", "1"], "hits without a token are taken, repeats or not");
@@ -114,11 +114,11 @@ async fn line_11_two_forms_of_a_page_are_two_answers() {
     }
     let mut browser = Browser::new(pair);
     browser.get("/").await.click("one").await.shows("Step 2");
-    browser.back().click("one").await.shows("Step 2").shows_not(OLDER);
-    browser.back().click("two").await.shows(OLDER);
+    browser.back().await.click("one").await.shows("Step 2").shows_not(OLDER);
+    browser.back().await.click("two").await.shows(OLDER);
     browser.get("/").await.shows("Step 3");
     browser.click("two").await.shows("Step 4 by /");
-    browser.back().click("up").await.shows(OLDER).shows_not("Step");
+    browser.back().await.click("up").await.shows(OLDER).shows_not("Step");
 }
 
 #[tokio::test]
@@ -154,12 +154,12 @@ async fn line_11_a_form_that_leads_to_another_session_is_an_answer_there() {
     }
     let mut browser = Browser::of(Server::new(shelf).mount("/desk", shelf));
     browser.get("/").await.fill("a", 1).submit().await.shows(r#"/ 1 [("a", "1")]"#);
-    browser.back().fill("a", 2).submit().await.shows(r#"/ 2 [("a", "2")]"#);
+    browser.back().await.fill("a", 2).submit().await.shows(r#"/ 2 [("a", "2")]"#);
     let mut browser = Browser::of(Server::new(Flow::new(shelf).map(Map::by_cookie().path())));
     browser.get("/").await.fill("a", 1).submit().await.shows(r#"/desk 1 [("a", "1")]"#);
-    browser.back().fill("a", 2).submit().await.shows(r#"/desk 2 [("a", "2")]"#);
+    browser.back().await.fill("a", 2).submit().await.shows(r#"/desk 2 [("a", "2")]"#);
     browser.fill("a", 3).submit().await.shows("/desk 3");
-    browser.reload().await.shows("/desk 3");
+    browser.resubmitting().reload().await.shows("/desk 3");
 }
 
 /// Prints a form in parts, and sends them as they are.
@@ -180,12 +180,12 @@ async fn line_11_a_form_in_parts_gets_its_token_when_its_tag_is_whole() {
     browser.get("/").await.shows("Step 1");
     browser.submit().await.shows("Step 2");
     assert_eq!(browser.html().matches("name=\"_t\"").count(), 1, "{}", browser.html());
-    browser.reload().await.shows("already received");
+    browser.resubmitting().reload().await.shows("already received");
     let store = Memory::new();
     let server = || Server::new(in_parts).journal(store.clone());
     let mut browser = Browser::of(server()).rehearsing();
     browser.get("/").await.submit().await.shows("Step 2");
-    browser.restart(server()).reload().await.shows("Step 2");
+    browser.restart(server()).resubmitting().reload().await.shows("Step 2");
     browser.submit().await.shows("Step 3");
 }
 
@@ -235,8 +235,8 @@ async fn line_11_without_tokens_a_printed_form_is_taken_as_often_as_it_comes() {
     let diary = Diary::default();
     let mut browser = Browser::of(Server::new(adder).app(diary.clone()).form_tokens(false));
     browser.get("/").await.fill("number", 5).submit().await.shows("Sum 5");
-    browser.reload().await.shows("Sum 10");
-    browser.back().fill("number", 1).submit().await.shows("Sum 11");
+    browser.resubmitting().reload().await.shows("Sum 10");
+    browser.back().await.fill("number", 1).submit().await.shows("Sum 11");
 }
 
 #[tokio::test]
@@ -266,8 +266,8 @@ async fn line_11_a_choice_after_a_printed_form_is_shown_again_to_its_repeat() {
     }
     let mut browser = Browser::new(then);
     browser.get("/").await.fill("a", 1).submit().await.shows("Chosen 1");
-    browser.reload().await.shows("Chosen 1").shows_not(OLDER);
-    browser.back().fill("a", 2).submit().await.shows("Chosen 1").shows(OLDER);
+    browser.resubmitting().reload().await.shows("Chosen 1").shows_not(OLDER);
+    browser.back().await.fill("a", 2).submit().await.shows("Chosen 1").shows(OLDER);
 }
 
 #[tokio::test]
@@ -280,9 +280,9 @@ async fn line_03_a_printed_form_of_a_session_that_is_over_is_expired() {
     }
     let mut browser = Browser::new(once);
     browser.get("/").await.fill("a", 1).submit().await.shows("Done 1");
-    browser.reload().await.shows("Done 1");
-    browser.back().fill("a", 2).submit().await.status(410).shows("expired");
-    browser.back().forward();
+    browser.resubmitting().reload().await.shows("Done 1");
+    browser.back().await.fill("a", 2).submit().await.status(410).shows("expired");
+    browser.back().await.forward().await;
     browser.get("/").await.fill("a", 3).submit().await.shows("Done 3");
     browser.fill("a", 4).submit().await.shows_not("Done");
     browser.status(200);
@@ -320,7 +320,7 @@ async fn line_12_a_printed_page_stays_current_while_next_is_given_up() {
     browser.get("/").await.wait(Duration::from_millis(2500)).await;
     browser.fill("a", 7).submit().await.shows("Got 7 after 2");
     browser.wait(Duration::from_millis(2000)).await;
-    browser.reload().await.shows("Got 7 after 2");
+    browser.resubmitting().reload().await.shows("Got 7 after 2");
     browser.fill("a", 8).submit().await.shows("Got 8 after 4");
 }
 
@@ -352,8 +352,8 @@ async fn line_04_a_printed_form_can_be_sent_again_after_a_failed_step() {
     let mut browser = Browser::of(journaled(adder, &store, &diary));
     browser.get("/").await.fill("number", 1).submit().await.shows("Sum 1");
     browser.fill("number", "many").submit().await.status(400);
-    browser.back().fill("number", 2).submit().await.shows("Sum 3");
-    browser.reload().await.shows("Sum 3");
+    browser.back().await.fill("number", 2).submit().await.shows("Sum 3");
+    browser.resubmitting().reload().await.shows("Sum 3");
 }
 
 #[tokio::test]
@@ -370,7 +370,7 @@ async fn line_02_visitors_by_parameter_have_tokens_too() {
     }
     let mut browser = Browser::of(Server::new(Flow::new(sums).map(Map::by_param("sid"))));
     browser.get("/").await.fill("number", 5).submit().await.shows("Sum 5");
-    browser.reload().await.shows("Sum 5");
+    browser.resubmitting().reload().await.shows("Sum 5");
     browser.fill("number", 6).submit().await.shows("Sum 11");
 }
 
@@ -389,7 +389,7 @@ async fn line_11_a_printed_form_with_files_is_known_again() {
     }
     let mut browser = Browser::new(files);
     browser.get("/").await.attach("f", "a.txt", "one").click("Send").await.shows("Step 2");
-    browser.reload().await.shows("Step 2");
-    browser.back().click("Send").await.shows("Step 2").shows_not(OLDER);
-    browser.back().attach("f", "a.txt", "two").click("Send").await.shows(OLDER);
+    browser.resubmitting().reload().await.shows("Step 2");
+    browser.back().await.click("Send").await.shows("Step 2").shows_not(OLDER);
+    browser.back().await.attach("f", "a.txt", "two").click("Send").await.shows(OLDER);
 }

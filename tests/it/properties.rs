@@ -204,11 +204,11 @@ impl Tab {
                 self.pages[self.at] = model.hit(page.asked);
             }
             Click::Back if self.at > 0 => {
-                self.browser.back();
+                self.browser.back().await;
                 self.at -= 1;
             }
             Click::Forward if self.at + 1 < self.pages.len() => {
-                self.browser.forward();
+                self.browser.forward().await;
                 self.at += 1;
             }
             Click::Address => {
@@ -230,7 +230,7 @@ impl Tab {
         self.pages.push(page);
     }
 
-    fn check(&self) {
+    fn check(&mut self) {
         let page = self.pages[self.at];
         self.browser.status(200).shows(&format!("Count: {} ", page.count));
         if page.older {

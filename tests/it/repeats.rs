@@ -52,7 +52,7 @@ async fn line_11_a_submit_whose_answer_was_lost_can_be_sent_again() {
 async fn line_11_a_different_answer_to_an_old_page_gets_the_current_one_with_a_notice() {
     let mut browser = Browser::new(counter);
     browser.get("/").await.follow("++").await.follow("++").await.shows("Count: 2");
-    browser.back().shows("Count: 1");
+    browser.back().await.shows("Count: 1");
     browser.follow("--").await.shows("Count: 2").shows(OLDER);
     browser.follow("--").await.shows("Count: 1").shows_not(OLDER);
 }
@@ -87,9 +87,9 @@ async fn adder(mut req: Request) -> Result<()> {
 async fn line_11_the_same_form_with_the_same_values_is_a_repeat_and_with_others_is_not() {
     let (mut browser, diary) = with_diary(adder, |_| {});
     browser.get("/").await.fill("number", 5).submit().await.shows("Sum 5");
-    browser.reload().await.shows("Sum 5").shows_not(OLDER);
-    browser.back().submit().await.shows("Sum 5").shows_not(OLDER);
-    browser.back().fill("number", 6).submit().await.shows("Sum 5").shows(OLDER);
+    browser.resubmitting().reload().await.shows("Sum 5").shows_not(OLDER);
+    browser.back().await.submit().await.shows("Sum 5").shows_not(OLDER);
+    browser.back().await.fill("number", 6).submit().await.shows("Sum 5").shows(OLDER);
     assert_eq!(diary.lines(), ["5"]);
     browser.fill("number", 6).submit().await.shows("Sum 11");
 }
@@ -117,7 +117,7 @@ async fn line_11_a_printed_page_that_a_token_led_to_is_kept() {
     assert_eq!(browser.html(), page, "the same bytes");
     assert_eq!(browser.header_value("x-size").as_deref(), Some("10"), "the same head");
     assert_eq!(diary.lines(), ["10"], "nothing ran");
-    browser.back().follow("long").await.shows(OLDER).shows_not("Printed");
+    browser.back().await.follow("long").await.shows(OLDER).shows_not("Printed");
     browser.get("/").await.shows("Menu");
     browser.follow("long").await.shows("Printed");
     assert_eq!(diary.lines(), ["10", "1000"]);
@@ -172,7 +172,7 @@ async fn line_11_what_was_printed_before_a_choice_belongs_to_its_page() {
     }
     browser.follow("on").await.shows("Preface 2. Body.").shows_not("Preface 1");
     browser.reload().await.shows("Preface 2. Body.").shows_not("Preface 1");
-    browser.back().follow("other").await.shows("Preface 2. ").shows(OLDER).shows("Body.");
+    browser.back().await.follow("other").await.shows("Preface 2. ").shows(OLDER).shows("Body.");
     assert_eq!(browser.text().matches("Preface").count(), 1);
 }
 
@@ -180,8 +180,8 @@ async fn line_11_what_was_printed_before_a_choice_belongs_to_its_page() {
 async fn line_11_hits_without_a_token_cannot_be_recognised_as_repeats() {
     let mut browser = Browser::new(tally);
     browser.post("/", &[("a", "1")]).await.shows("Hit 1");
-    browser.reload().await.shows("Hit 2");
-    browser.reload().await.shows("Hit 3");
+    browser.resubmitting().reload().await.shows("Hit 2");
+    browser.resubmitting().reload().await.shows("Hit 3");
 }
 
 #[tokio::test]

@@ -145,7 +145,7 @@ async fn line_14_wizard_goes_on() {
     ada.again().submit().await;
     ada.again().submit().await.shows("Grace (ada@example.org) wants").shows("By the window.");
     ada.again().click("Book").await.shows("Thank you, Grace!").shows("The number of your booking is");
-    ada.again().back().click("Book").await.shows("Thank you, Grace!");
+    ada.again().back().await.click("Book").await.shows("Thank you, Grace!");
 }
 
 #[tokio::test]
@@ -331,8 +331,8 @@ async fn line_13_tabs_goes_on() {
     let mut ada = visit(|| tabs::tabs);
     ada.browser.get("/").await.follow("left").await.shows("2 left ← you are here");
     ada.again().follow("right").await.shows("1 the door 2 left 3 right ← you are here");
-    ada.again().back().follow("straight on").await.shows("2 left 3 right 4 straight on ← you are here");
-    ada.again().back().back().follow("right").await;
+    ada.again().back().await.follow("straight on").await.shows("2 left 3 right 4 straight on ← you are here");
+    ada.again().back().await.back().await.follow("right").await;
     ada.browser.shows("1 the door 2 left 3 right 4 straight on 5 right ← you are here");
     ada.again().reload().await.shows("5 right ← you are here");
 }
@@ -344,10 +344,10 @@ async fn line_13_hotel_goes_on() {
     let mut tab = ada.browser.new_tab();
     tab.get(&ada.browser.href("Avenida")).await.shows("Avenida, Lisbon");
     ada.again().follow("Miramar").await.shows("Miramar, Lisbon");
-    tab.reload().await.shows("Avenida, Lisbon");
+    tab.resubmitting().reload().await.shows("Avenida, Lisbon");
     ada.again().click("Book").await.shows("You booked Miramar");
     let booked = ada.browser.text();
-    ada.again().reload().await;
+    ada.again().resubmitting().reload().await;
     assert_eq!(ada.browser.text(), booked);
     ada.again();
     tab.click("Book").await.status(410);

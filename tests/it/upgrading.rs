@@ -183,7 +183,7 @@ async fn r59_a_look_ahead_sees_all_branches() {
     let server = |known| Server::new(move |req| way(req, known)).journal(store.clone());
     let mut browser = Browser::of(server(true));
     browser.get("/").await.follow("right").await.shows("There.");
-    browser.back().follow("left").await.shows("There.");
+    browser.back().await.follow("left").await.shows("There.");
     let check = server(false).replay_check().await.expect("the journal can be read");
     assert_eq!((check.sessions, check.clean), (1, 0), "{check}");
 }

@@ -241,10 +241,10 @@ async fn line_11_a_form_with_files_that_comes_again_is_a_repeat_whatever_its_bou
     }
     let mut browser = Browser::new(takes);
     browser.get("/").await.attach("f", "a", "one").submit().await.shows("Taken 1");
-    browser.back();
+    browser.back().await;
     browser.attach("f", "a", "one").submit().await.shows("Taken 1").shows_not("older page");
     browser.attach("f", "a", "one").submit().await.shows("Taken 2");
-    browser.back();
+    browser.back().await;
     browser.attach("f", "a", "two").submit().await.shows("Taken 2").shows("older page");
 }
 

@@ -16,6 +16,7 @@ use super::Session;
 use crate::engine::Core;
 use crate::limits::Limits;
 use crate::mapper::key::VisitorId;
+use crate::mapper::pace::again;
 use crate::mapper::reap::seconds;
 
 const SHARDS: usize = 256;
@@ -275,6 +276,17 @@ impl Table {
         shard.shrink();
         drop(shard);
         self.sort_out(over)
+    }
+
+    /// The second before which nothing is over; and no grown session unused for one of `rests`.
+    pub(crate) fn next_due(&self, now: u32, rests: &[u32]) -> u32 {
+        let shards = self.shards.iter().map(|shard| {
+            let shard = shard.lock();
+            let grown = shard.entries.iter().filter(|entry| entry.seen.life() == Life::Grown);
+            let rests = grown.flat_map(|entry| rests.iter().map(move |rest| entry.seen.second() + rest));
+            rests.map(|due| again(due, now)).fold(shard.due.min(shard.life_due), u32::min)
+        });
+        shards.fold(u32::MAX, u32::min)
     }
 
     /// Removes the oldest newborns until they are a sixteenth below the cap, and returns them.

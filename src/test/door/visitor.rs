@@ -8,6 +8,7 @@ use super::client::{Client, Reading};
 use crate::document::url;
 use crate::error::BoxError;
 use crate::test::cookies::{Asker, Jar};
+use crate::test::place::Place;
 
 /// Where all visitors of a door go.
 pub(super) const HOST: &str = "door.test";
@@ -78,12 +79,12 @@ impl Visitor {
     pub(super) async fn begin(&mut self, request: Builder, body: Bytes) -> Result<Coming, BoxError> {
         let mut request = request.header(header::HOST, HOST).body(body)?;
         let url = request.uri().to_string();
-        if let Some(cookies) = self.jar.field(&url, Asker::OwnPage) {
+        if let Some(cookies) = self.jar.field(&Place::default(), &url, Asker::OwnPage) {
             request.headers_mut().insert(header::COOKIE, cookies.parse()?);
         }
         let (head, body) = self.client.ask(request).await?.into_parts();
         for field in head.headers.get_all(header::SET_COOKIE) {
-            self.jar.keep(field, &url);
+            self.jar.keep(field, &Place::default(), &url);
         }
         Ok(Coming { status: head.status, headers: head.headers, body, url })
     }

@@ -56,7 +56,7 @@ impl Expected {
             && self.shows_not.iter().all(|not| !text.contains(not))
     }
 
-    pub fn holds(&self, browser: &Browser) {
+    pub fn holds(&self, browser: &mut Browser) {
         browser.status(self.status);
         self.shows.iter().for_each(|text| _ = browser.shows(text));
         self.shows_not.iter().for_each(|text| _ = browser.shows_not(text));

@@ -28,14 +28,14 @@ async fn line_04_a_failed_step_has_shared_nothing() {
 async fn line_13_who_goes_back_leaves_what_is_shared() {
     let mut tab = Browser::of(server(&Memory::new()).old_pages(OldPages::Rewind));
     tab.get("/").await.follow("left").await.follow("share").await.shows("Basket 2,.");
-    tab.back().follow("right").await.shows("At leri. Basket 2,.");
+    tab.back().await.follow("right").await.shows("At leri. Basket 2,.");
 }
 
 #[tokio::test]
 async fn line_13_a_commit_that_is_replayed_leaves_the_way_back() {
     let mut tab = Browser::of(server(&Memory::new()));
     tab.get("/").await.follow("seal").await.follow("left").await.shows("At sele.");
-    tab.back().follow("end").await.shows("Bye se.");
+    tab.back().await.follow("end").await.shows("Bye se.");
     tab.reload().await.shows("Bye se.");
     tab.get("/").await.shows("At sele.");
 }
@@ -44,7 +44,7 @@ async fn line_13_a_commit_that_is_replayed_leaves_the_way_back() {
 async fn line_13_the_last_page_of_another_branch_shown_again_leaves_what_is_shared() {
     let mut tab = Browser::of(server(&Memory::new()));
     tab.get("/").await.follow("share").await.shows("Basket 0,.");
-    tab.back().follow("end").await.shows("Bye .");
+    tab.back().await.follow("end").await.shows("Bye .");
     tab.reload().await.shows("Bye .");
     tab.get("/").await.shows("At sh.");
     tab.follow("left").await.shows("At shle. Basket 0,.");
@@ -54,8 +54,8 @@ async fn line_13_the_last_page_of_another_branch_shown_again_leaves_what_is_shar
 async fn line_11_go_on_leads_to_a_page_that_was_printed_on_another_branch() {
     let mut tab = Browser::of(server(&Memory::new()));
     tab.get("/").await.follow("seal").await.follow("left").await.shows("At sele.");
-    tab.back().follow("slip").await.shows("Slip se.");
-    tab.back().back().follow("left").await.status(410);
+    tab.back().await.follow("slip").await.shows("Slip se.");
+    tab.back().await.back().await.follow("left").await.status(410);
     tab.follow("Go on").await.shows("Slip se.");
     tab.follow("on").await.shows("At sesl.");
 }
@@ -106,7 +106,7 @@ async fn line_11_two_tabs_that_ask_for_old_pages_at_once_get_them() {
     let mut tab = Browser::of(server(&Memory::new()));
     tab.get("/").await.follow("left").await.follow("right").await.shows("At leri.");
     let mut old = tab.new_tab();
-    old.get(&tab.back().back().href("left")).await.shows("At le.");
+    old.get(&tab.back().await.back().await.href("left")).await.shows("At le.");
     for _ in 0..3 {
         // All of them are in line when the first one is answered.
         let (mut one, mut two, mut three) = (tab.new_tab(), tab.new_tab(), tab.new_tab());

@@ -187,10 +187,10 @@ impl Visitor<'_> {
                 self.use_page(choice).await;
                 self.reload().await
             }
-            Act::Back => self.walk(false),
-            Act::Forward => self.walk(true),
+            Act::Back => self.walk(false).await,
+            Act::Forward => self.walk(true).await,
             Act::BackReloading => {
-                self.walk(false);
+                self.walk(false).await;
                 self.reload().await
             }
             Act::Reload => self.reload().await,
@@ -301,8 +301,13 @@ impl Visitor<'_> {
     }
 
     async fn reload(&mut self) {
-        self.say(format!("tab{}.reload().await;", self.here));
-        self.tab().browser.reload().await;
+        self.say(format!("tab{}.resubmitting().reload().await;", self.here));
+        self.tab().browser.resubmitting().reload().await;
+        self.asked_again().await;
+    }
+
+    /// The page of this tab was asked for again.
+    async fn asked_again(&mut self) {
         let tab = self.tab();
         let asked = tab.visits[tab.at].asked.clone();
         let sessions = self.model.lines.len();
@@ -315,16 +320,23 @@ impl Visitor<'_> {
         }
     }
 
-    fn walk(&mut self, forward: bool) {
+    async fn walk(&mut self, forward: bool) {
         let (at, tab) = (self.here, self.tab());
         if forward && tab.at + 1 < tab.visits.len() {
             tab.at += 1;
-            tab.browser.forward();
-            self.say(format!("tab{at}.forward();"));
+            tab.browser.resubmitting().forward().await;
+            self.say(format!("tab{at}.resubmitting().forward().await;"));
         } else if !forward && tab.at > 0 {
             tab.at -= 1;
-            tab.browser.back();
-            self.say(format!("tab{at}.back();"));
+            tab.browser.resubmitting().back().await;
+            self.say(format!("tab{at}.resubmitting().back().await;"));
+        } else {
+            return;
+        }
+        // Browsers store none of these.
+        let shown = self.tab().visit().map(|visit| visit.shown);
+        if matches!(shown, Some(Shown::Expired | Shown::Committed | Shown::Failed)) {
+            self.asked_again().await;
         }
     }
 
@@ -431,7 +443,7 @@ impl Visitor<'_> {
         let shown = self.tab().visit().expect("it has just arrived").shown;
         let expected = Expected::of(&self.model, shown);
         self.say(format!("tab{}{};", self.here, expected.as_code()));
-        let browser = &self.tabs[self.here].browser;
+        let browser = &mut self.tabs[self.here].browser;
         expected.holds(browser);
         if let Shown::Page { session, node, .. } = shown
             && self.model.node(session, node).kind == Kind::Choose

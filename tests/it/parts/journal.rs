@@ -39,7 +39,7 @@ async fn an_old_page_takes_all_parts_back_after_a_restart() {
     let server = || Server::new(two).journal(store.clone());
     let mut browser = Browser::of(server());
     browser.get("/").await.follow("left+").await.follow("right+").await;
-    browser.restart(server()).back().follow("left+").await.shows("left at 2").shows("right at 0");
+    browser.restart(server()).back().await.follow("left+").await.shows("left at 2").shows("right at 0");
 }
 
 #[tokio::test(start_paused = true)]

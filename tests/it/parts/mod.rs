@@ -62,7 +62,7 @@ async fn an_old_page_of_one_part_is_one_of_all() {
     let mut browser = Browser::new(two);
     browser.get("/").await.follow("left+").await.shows("left at 1");
     browser.follow("right+").await.shows("right at 1");
-    browser.back().shows("right at 0").shows("left at 1");
+    browser.back().await.shows("right at 0").shows("left at 1");
     // The left part still stands where that page says; the page as a whole does not.
     browser.follow("left+").await.shows("older page").shows("left at 1").shows("right at 1");
     browser.follow("left+").await.shows("left at 2").shows_not("older page");
@@ -82,10 +82,20 @@ async fn back_takes_all_parts_back_together() {
         .shows("right at 1");
     let mut tab = browser.new_tab();
     tab.get(&browser.href("right+")).await.shows("left at 1").shows("right at 2");
-    browser.back().follow("left+").await.shows("left at 2").shows("right at 0").shows_not("older page");
+    browser.back().await.follow("left+").await.shows("left at 2").shows("right at 0").shows_not("older page");
     tab.follow("left-").await.shows("left at 0").shows("right at 2");
     browser.follow("right+").await.shows("left at 2").shows("right at 1");
-    browser.back().back().back().follow("right-").await.shows("left at 0").shows("right at -1");
+    browser
+        .back()
+        .await
+        .back()
+        .await
+        .back()
+        .await
+        .follow("right-")
+        .await
+        .shows("left at 0")
+        .shows("right at -1");
 }
 
 #[tokio::test]
