@@ -88,3 +88,40 @@ impl Visit for Entry {
         self.fields.insert(field.name(), format!("{value:?}"));
     }
 }
+
+/// The warnings so far of threads on which no test listens: those of the library's own. Gathered from the first call on.
+pub fn warnings_elsewhere() -> Vec<Entry> {
+    static ELSEWHERE: OnceLock<Arc<Mutex<Vec<Entry>>>> = OnceLock::new();
+    let entries = ELSEWHERE.get_or_init(|| {
+        let entries = Arc::default();
+        let warnings = Warnings(Listener(Arc::clone(&entries)));
+        tracing::subscriber::set_global_default(warnings).expect("nobody else listens to all threads");
+        entries
+    });
+    entries.lock().expect("no test panics while it logs").clone()
+}
+
+/// Listens to nothing finer.
+struct Warnings(Listener);
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::WARN && self.0.enabled(metadata)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        self.0.event(event);
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        self.0.new_span(span)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}

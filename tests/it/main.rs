@@ -6,6 +6,7 @@ mod back;
 mod back_model;
 mod back_table;
 mod bare;
+mod bounds;
 mod built_in;
 mod cancel;
 mod choices;

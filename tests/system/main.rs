@@ -48,6 +48,7 @@ mod signals;
 mod slow_crowd;
 mod sockets;
 mod static_files;
+mod stopping;
 mod streaming;
 #[cfg(feature = "tls")]
 mod tls;
