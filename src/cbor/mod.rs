@@ -3,8 +3,8 @@
 //! What stands behind a link, what `once` and `read` gave, checkpoints and what is shared are written and read here. Serde's
 //! data model has two things that CBOR's usual mapping makes one: `None`, and a `Some` around what is nothing itself
 //! (`Some(None)`, `Some(())`). Both would be null. So such a `Some` is written down, as the tag [`SOME`] before its content;
-//! any other `Some` is its content alone. A unit is null. Journals that were written before had an empty list for a unit
-//! and no tag: they are read as they were.
+//! any other `Some` is its content alone. A unit is null. Journals of formats 1 and 2 have an empty list for a unit and no
+//! tag: they are read as they were.
 //!
 //! Left out: what a type's own `Serialize` leaves out. Whether a value comes back is looked at while a program is made
 //! ([`check`]).

@@ -21,7 +21,7 @@ use super::store::{Chunk, Fault, StoreError};
 pub(crate) use text::Text;
 
 /// The format's version; a session that says a higher one is refused.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 
 /// For how many entries there is room at once, whatever a chunk says of their count.
 const ROOM: usize = 1_000;

@@ -1,6 +1,6 @@
 //! Values as they are kept, in links, effects, checkpoints and what is shared: they come back as they are.
 
-use continuity::journal::Memory;
+use continuity::journal::{Memory, Store, records};
 use continuity::prelude::*;
 use continuity::test::Browser;
 
@@ -69,4 +69,16 @@ async fn a_choice_that_would_not_come_back_fails_the_page_that_offers_it() {
         Ok(())
     }
     Browser::new(lossy).get("/").await.status(500).shows_not("Keep it");
+}
+
+#[tokio::test]
+async fn programs_that_cannot_read_values_of_today_refuse_them_by_their_format() {
+    let store = Memory::new();
+    let mut browser = Browser::of(Server::new(keeps).journal(store.clone()));
+    browser.get("/").await.follow("some none").await.shows("Last (Some(None)");
+    let session = store.list(0, 1).expect("it can be listed")[0].session;
+    let chunks = store.load(session).expect("it can be read");
+    let first = records(&chunks[0]).expect("entries")[0].to_string();
+    // Format 2 read a `Some` around nothing as nothing.
+    assert!(first.ends_with("format 3"), "{first}");
 }
