@@ -1,4 +1,4 @@
-//! What it costs to rebuild a parked session from a journal, and how long its visitor waits (budget row 6).
+//! The cost of rebuilding a parked session from a journal, and how long its visitor waits (budget row 6).
 //!
 //! Sessions are made once, and the server is stopped as a user would. Each round starts a server on a copy of that
 //! journal, so that nothing is in memory but the disk's own cache, and every session is as long as it was. Then each
